@@ -1,0 +1,1 @@
+"""Sound: mu-law, resampling, voice activity. numpy in, numpy out; no clock, socket or task."""

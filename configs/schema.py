@@ -1,0 +1,151 @@
+"""The typed arguments of the app (`args:` of a Serve config): *what* runs.
+
+Serve's own `deployments:` section says *how much* (replicas, autoscaling, shares). Every value that
+a deployment or the ingress reads is declared here or in `configs.agents`; a typo is an error that
+names its path.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, HttpUrl, model_validator
+
+from configs.agents import Agent
+from configs.section import Section
+
+
+class Whisper(Section):
+    """faster-whisper on our own replicas."""
+
+    engine: Literal["whisper"] = "whisper"
+    model: str = Field(description="folder of a CTranslate2 model, or a model hub's id")
+    device: Literal["cpu", "cuda"] = "cpu"
+    compute_type: str = "int8"
+    threads: int = Field(default=2, ge=1, description="intra-op threads a pass; Ray would set 1")
+
+
+class Kokoro(Section):
+    """Kokoro on our own replicas."""
+
+    engine: Literal["kokoro"] = "kokoro"
+    model: str = Field(description="folder with config.json, kokoro-v1_0.pth, voices/; or a hub id")
+    device: Literal["cpu", "cuda"] = "cpu"
+    threads: int = Field(default=2, ge=1, description="torch threads a pass; Ray would set 1")
+
+
+class Vllm(Section):
+    """Ray Serve LLM with vLLM. Its shares and scaling stand here, not under `deployments:`:
+    Ray Serve LLM fixes its placement group when it is built."""
+
+    engine: Literal["vllm"] = "vllm"
+    model: str = Field(description="folder with config.json and safetensors, or a model hub's id")
+    accelerator: Literal["cpu", "gpu"] = "gpu"
+    engine_kwargs: dict[str, Any] = {}
+    placement_group_config: dict[str, Any] | None = None
+    deployment_config: dict[str, Any] = {}
+    serve_options: dict[str, Any] = {}
+    env_vars: dict[str, str] = {}
+
+
+class OpenAI(Section):
+    """Any OpenAI-compatible endpoint: vLLM, RunPod, OpenAI, Speaches, Kokoro-FastAPI."""
+
+    engine: Literal["openai"]
+    base_url: HttpUrl
+    model: str
+    api_key_env: str | None = Field(
+        default=None, description="name of the variable that holds the key"
+    )
+
+
+class ScriptedTranscriber(Section):
+    """No model: the transcripts and latency given here, for tests and load tests."""
+
+    engine: Literal["scripted"]
+    transcripts: tuple[str, ...] = Field(default=("What is the capital of Germany?",), min_length=1)
+    latency_ms: float = Field(default=0, ge=0)
+
+
+class ScriptedLanguageModel(Section):
+    """No model: the replies and latencies given here. `{last}` in a reply is the caller's last
+    message, `{turns}` the number of the caller's messages so far."""
+
+    engine: Literal["scripted"]
+    replies: tuple[str, ...] = Field(
+        default=("You said: {last} That was message {turns}.",), min_length=1
+    )
+    first_token_ms: float = Field(default=0, ge=0)
+    tokens_per_second: float = Field(default=0, ge=0, description="0: all at once")
+
+
+class ScriptedSynthesizer(Section):
+    """No model: a tone, as long as the words would take to say."""
+
+    engine: Literal["scripted"]
+    latency_ms: float = Field(default=0, ge=0)
+    ms_per_word: float = Field(default=60, gt=0)
+
+
+class Listening(Section):
+    """When the caller has begun and ended an utterance. Times are counted in audio."""
+
+    speech_threshold: float = Field(default=0.5, gt=0, lt=1, description="Silero's own default")
+    min_speech_ms: int = Field(
+        default=120, ge=32, le=2_000, description="voiced audio that counts as speech and barges in"
+    )
+    silence_ms: int = Field(default=500, ge=64, le=10_000, description="endpointing")
+    preroll_ms: int = Field(default=320, ge=0, le=2_000, description="kept before the first voice")
+    max_utterance_s: float = Field(
+        default=25, ge=1, le=28, description="longer speech is transcribed in segments"
+    )
+    partial_every_ms: int = Field(default=500, ge=0, description="0: no partial transcripts")
+
+
+class Twilio(Section):
+    """How Twilio reaches us, and how we know that it is Twilio."""
+
+    public_url: HttpUrl | None = Field(
+        default=None, description="https address under which Twilio sees this app"
+    )
+    auth_token_env: str | None = Field(
+        default=None, description="name of the variable that holds Twilio's auth token"
+    )
+    parley_events: bool = Field(
+        default=False, description="let a caller ask for texts on its own socket"
+    )
+    busy_line: str = "All our lines are busy. Please call again in a few minutes."
+
+
+class Ingress(Section):
+    """One ingress replica's own limits."""
+
+    max_calls: int = Field(
+        default=100,
+        ge=1,
+        description="calls a replica; the ingress's max_ongoing_requests must be higher, "
+        "so that the busy line and /health still get through",
+    )
+    warmup_timeout_s: float = Field(default=600, gt=0)
+
+
+class Stack(Section):
+    """The whole app."""
+
+    stt: Annotated[Whisper | OpenAI | ScriptedTranscriber, Field(discriminator="engine")]
+    llm: Annotated[Vllm | OpenAI | ScriptedLanguageModel, Field(discriminator="engine")]
+    tts: Annotated[Kokoro | OpenAI | ScriptedSynthesizer, Field(discriminator="engine")]
+    agents: dict[str, Agent] = Field(min_length=1)
+    default_agent: str = "default"
+    agent_by_number: dict[str, str] = Field(
+        default={}, description="dialled number (E.164) → name of an agent"
+    )
+    listening: Listening = Listening()
+    twilio: Twilio = Twilio()
+    ingress: Ingress = Ingress()
+
+    @model_validator(mode="after")
+    def _agents_exist(self) -> "Stack":
+        for name in (self.default_agent, *self.agent_by_number.values()):
+            if name not in self.agents:
+                known = ", ".join(sorted(self.agents))
+                raise ValueError(f"no agent named {name!r}; agents: has {known}")
+        return self

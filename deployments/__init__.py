@@ -1,0 +1,1 @@
+"""The only Ray code: the builder, the Serve deployments, handles to the back-end protocols."""

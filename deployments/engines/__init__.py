@@ -1,0 +1,1 @@
+"""Model code without Ray: one library each, imported inside the constructor."""

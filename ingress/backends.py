@@ -1,0 +1,100 @@
+"""The three seams to the models. Owns no connection; deployments and engines implement these."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from audio.pcm import Audio
+from conversation.fallbacks import FailureClass
+from conversation.history import Message
+
+
+class BackendError(Exception):
+    """A model back-end failed; the call goes on."""
+
+    def __init__(self, failure: FailureClass, detail: str) -> None:
+        super().__init__(f"{failure}: {detail}")
+        self.failure, self.detail = failure, detail
+
+    def __reduce__(self):  # so that it crosses process borders whole
+        return BackendError, (self.failure, self.detail)
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What was said. `text` is empty for silence, noise and music."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyOptions:
+    """What travels with each request to the language model (`configs.agents.Sampling`)."""
+
+    max_tokens: int = 256
+    temperature: float = 0.7
+    top_p: float = 1.0
+    frequency_penalty: float = 0.0
+    presence_penalty: float = 0.0
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    name: str
+    speed: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A spoken word and when it sounds, in seconds from the start of its `Speech`."""
+
+    text: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """A stretch of spoken audio with its words' times (empty where the engine gives none)."""
+
+    audio: Audio
+    words: tuple[Word, ...] = ()
+
+
+class Transcriber(Protocol):
+    async def transcribe(
+        self, speech: Audio, *, language: str, final: bool, deadline_s: float
+    ) -> Transcript | None:
+        """Transcribe a whole utterance (mono, any rate). A partial (`final=False`) may be None:
+        skipped, since the model was busy. Raises BackendError."""
+        ...
+
+
+class LanguageModel(Protocol):
+    def reply(
+        self,
+        messages: Sequence[Message],
+        options: ReplyOptions,
+        *,
+        first_token_s: float,
+        deadline_s: float,
+    ) -> AsyncIterator[str]:
+        """Stream the reply's text, piece by piece; closing the iterator aborts the model's work.
+        Raises BackendError, of class timeout when the first piece takes over `first_token_s` or
+        the whole over `deadline_s`."""
+        ...
+
+
+class Synthesizer(Protocol):
+    def synthesize(self, phrase: str, voice: Voice, *, deadline_s: float) -> AsyncIterator[Speech]:
+        """Speak a phrase; audio at the engine's own rate. Raises BackendError, of class invalid
+        when the voice is unknown."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Backends:
+    transcriber: Transcriber
+    language_model: LanguageModel
+    synthesizer: Synthesizer

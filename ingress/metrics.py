@@ -1,0 +1,24 @@
+"""What the ingress reports. Owns no exporter: `deployments.metrics` implements this with Serve's."""
+
+from typing import Literal, Protocol
+
+Counter = Literal[
+    "parley_calls_total",  # tag: outcome (completed, hung_up, failed, refused)
+    "parley_turns_total",  # tag: outcome (answered, empty, interrupted, failed)
+    "parley_failures_total",  # tags: backend, failure
+    "parley_retries_total",  # tags: backend, failure
+    "parley_fallbacks_total",  # tag: tier
+    "parley_partials_total",  # tag: outcome (done, skipped)
+    "parley_queued_turns_refused_total",
+]
+Gauge = Literal["parley_active_calls", "parley_peak_calls"]
+Histogram = Literal[
+    "parley_first_audio_ms",
+    "parley_stage_ms",  # tag: stage
+]
+
+
+class Metrics(Protocol):
+    def count(self, name: Counter, **tags: str) -> None: ...
+    def gauge(self, name: Gauge, value: float) -> None: ...
+    def observe(self, name: Histogram, value: float, **tags: str) -> None: ...
