@@ -20,6 +20,7 @@ class Sampling(Section):
     frequency_penalty: float = Field(default=0, ge=-2, le=2)
     presence_penalty: float = Field(default=0, ge=-2, le=2)
     stop: tuple[str, ...] = Field(default=(), max_length=4)
+    stream: bool = Field(default=True, description="false: the model's whole answer in one piece")
 
 
 class Limits(Section):

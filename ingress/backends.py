@@ -37,6 +37,7 @@ class ReplyOptions:
     frequency_penalty: float = 0.0
     presence_penalty: float = 0.0
     stop: tuple[str, ...] = ()
+    stream: bool = True
 
 
 @dataclass(frozen=True, slots=True)
