@@ -1,0 +1,171 @@
+"""Whisper over faster-whisper's model: an utterance in, its text out. Owns the model, its threads
+and who comes first in them; knows no Ray, no call and no turn.
+
+One window of 30 s a pass, no timestamps, greedy at temperature 0: on the telephone clips as
+accurate as a beam of 5, and its time is bounded. Longer utterances are heard window by window.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from audio.pcm import Audio
+from audio.resampling import resample
+from configs import schema
+from conversation.fallbacks import FailureClass
+from deployments.engines.folders import local_folder
+from deployments.engines.hallucinations import Decoded, spoken
+from deployments.engines.lanes import Lane
+from ingress.backends import BackendError
+
+RATE_HZ = 16_000
+WINDOW_S = 30
+"""Whisper's own input (openai/whisper, `audio.py`)."""
+RATES_HZ = (8_000, 48_000)
+SHORTEST_S = 0.1
+"""Shorter audio holds no word: our choice, under the shortest "no" (0.15 s)."""
+TOKENS_PER_S = 12
+TOKENS_AT_LEAST = 24
+"""Bounds a pass that runs away: fast English speech is 6 tokens a second."""
+TOKENS_AT_MOST = 224
+"""Half of Whisper's context, as its own decoding takes."""
+
+
+class Whisper:
+    """Finals run first come first served, `parallel` at a time. A partial runs beside them in a
+    thread of its own, only when nothing else runs or waits, and gives up when a final arrives."""
+
+    def __init__(self, settings: schema.Whisper) -> None:
+        """Load the weights and hear a second of silence. Raises FileNotFoundError for a missing
+        folder."""
+        from faster_whisper import WhisperModel
+        from faster_whisper.tokenizer import Tokenizer
+        from faster_whisper.transcribe import get_suppressed_tokens
+
+        self._model: Any = WhisperModel(
+            str(local_folder(settings.model) or settings.model),
+            device=settings.device,
+            compute_type=settings.compute_type,
+            cpu_threads=settings.threads,
+            num_workers=settings.parallel + 1,
+        )
+        self._tokenizers = {
+            language: Tokenizer(self._model.hf_tokenizer, self.multilingual, "transcribe", language)
+            for language in self._model.supported_languages
+        }
+        self._suppressed = get_suppressed_tokens(self._tokenizers["en"], (-1,)) or ()
+        self._finals = Lane("whisper-final", settings.parallel)
+        self._partials = Lane("whisper-partial")
+        self._final_waits = threading.Event()
+        self._heard(np.zeros(RATE_HZ, dtype=np.float32), "en", _never)
+
+    @property
+    def multilingual(self) -> bool:
+        return bool(self._model.model.is_multilingual)
+
+    def check(self) -> None:
+        """Raises RuntimeError when a pass hangs."""
+        self._finals.check()
+        self._partials.check()
+
+    def close(self) -> None:
+        self._finals.close()
+        self._partials.close()
+
+    async def transcribe(
+        self, pcm: bytes, rate_hz: int, *, language: str, final: bool
+    ) -> str | None:
+        """The text of a whole utterance: s16le mono at 8 to 48 kHz, `language` as ISO 639-1. Empty
+        for silence, noise and music; None for a partial that was skipped or given up since the
+        replica is busy. Raises BackendError, of class invalid for what it cannot take and of class
+        server when the model fails."""
+        code = self._language(language)
+        speech = _speech(pcm, rate_hz)
+        if not final:
+            return await self._partial(speech, code)
+        self._final_waits.set()
+        return await self._finals.run(lambda: self._heard(speech, code, _never))
+
+    async def _partial(self, speech: Audio, language: str) -> str | None:
+        if self._finals.busy or self._partials.busy:
+            return None
+        self._final_waits.clear()
+        return await self._partials.run(
+            lambda: self._heard(speech, language, self._final_waits.is_set)
+        )
+
+    def _language(self, language: str) -> str:
+        code = language.lower().split("-")[0]
+        if code not in self._tokenizers:
+            known = ", ".join(sorted(self._tokenizers))
+            raise _invalid(f"no language {language!r} in this model; it knows {known}")
+        return code
+
+    def _heard(
+        self, speech: Audio | npt.NDArray[np.float32], language: str, given_up: Callable[[], bool]
+    ) -> str | None:
+        """Runs in a lane's thread. None when `given_up` came true between two steps."""
+        samples = _float(speech) if isinstance(speech, Audio) else speech
+        if len(samples) < SHORTEST_S * RATE_HZ:
+            return ""
+        texts: list[str] = []
+        for begin in range(0, len(samples), WINDOW_S * RATE_HZ):
+            try:
+                decoded = self._pass(samples[begin:][: WINDOW_S * RATE_HZ], language, given_up)
+            except RuntimeError as error:  # CTranslate2's own class
+                raise BackendError(FailureClass.SERVER, f"whisper: {error}") from error
+            if decoded is None:
+                return None
+            texts.append(spoken(decoded))
+        return " ".join(text for text in texts if text)
+
+    def _pass(
+        self, window: npt.NDArray[np.float32], language: str, given_up: Callable[[], bool]
+    ) -> Decoded | None:
+        """One window of at most 30 s: encoded, then decoded greedily."""
+        from faster_whisper.audio import pad_or_trim
+
+        tokenizer = self._tokenizers[language]
+        encoded = self._model.encode(pad_or_trim(self._model.feature_extractor(window)))
+        if given_up():
+            return None
+        prompt = self._model.get_prompt(tokenizer, [], without_timestamps=True)
+        bound = int(len(window) / RATE_HZ * TOKENS_PER_S) + TOKENS_AT_LEAST
+        result = self._model.model.generate(
+            encoded,
+            [prompt],
+            beam_size=1,
+            max_length=len(prompt) + min(bound, TOKENS_AT_MOST),
+            return_scores=True,
+            return_no_speech_prob=True,
+            suppress_tokens=list(self._suppressed),
+        )[0]
+        tokens = result.sequences_ids[0]
+        # CTranslate2's score is the mean without the end token, Whisper's with it.
+        logprob = result.scores[0] * len(tokens) / (len(tokens) + 1)
+        text = tokenizer.decode([token for token in tokens if token < tokenizer.eot])
+        return Decoded(text.strip(), logprob, result.no_speech_prob)
+
+
+def _never() -> bool:
+    return False
+
+
+def _speech(pcm: bytes, rate_hz: int) -> Audio:
+    if len(pcm) % 2:
+        raise _invalid(f"{len(pcm)} bytes are no 16-bit samples")
+    if not RATES_HZ[0] <= rate_hz <= RATES_HZ[1]:
+        raise _invalid(f"{rate_hz} Hz is not within {RATES_HZ[0]} to {RATES_HZ[1]}")
+    return Audio(np.frombuffer(pcm, dtype="<i2"), rate_hz)
+
+
+def _float(speech: Audio) -> npt.NDArray[np.float32]:
+    samples = resample(speech, RATE_HZ).samples if len(speech.samples) else speech.samples
+    return samples.astype(np.float32) * np.float32(1 / 32_768)
+
+
+def _invalid(detail: str) -> BackendError:
+    return BackendError(FailureClass.INVALID, f"whisper: {detail}")
