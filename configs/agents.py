@@ -26,8 +26,9 @@ class Sampling(Section):
 class Limits(Section):
     """Deadlines of one call. Every one ends in something the caller hears."""
 
-    request_timeout_s: float = Field(default=30, gt=0, description="a transcript, a first token, "
-                                     "a phrase's speech")
+    request_timeout_s: float = Field(
+        default=30, gt=0, description="a transcript, a first token, a phrase's speech"
+    )
     streaming_timeout_s: float = Field(default=60, gt=0, description="a whole reply")
     idle_call_s: float = Field(default=1_800, gt=0, description="nobody has spoken")
     call_length_s: float = Field(default=7_200, gt=0)

@@ -21,6 +21,7 @@ class Whisper(Section):
     device: Literal["cpu", "cuda"] = "cpu"
     compute_type: str = "int8"
     threads: int = Field(default=2, ge=1, description="intra-op threads a pass; Ray would set 1")
+    parallel: int = Field(default=1, ge=1, description="finals at once: over 1 pays on a GPU only")
 
 
 class Kokoro(Section):
@@ -124,7 +125,6 @@ class Ingress(Section):
         description="calls a replica; the ingress's max_ongoing_requests must be higher, "
         "so that the busy line and /health still get through",
     )
-    warmup_timeout_s: float = Field(default=600, gt=0)
 
 
 class Stack(Section):

@@ -1,8 +1,9 @@
 """The three seams to the models. Owns no connection; deployments and engines implement these."""
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from audio.pcm import Audio
 from conversation.fallbacks import FailureClass
@@ -99,3 +100,9 @@ class Backends:
     transcriber: Transcriber
     language_model: LanguageModel
     synthesizer: Synthesizer
+
+
+def closing(iterator: AsyncIterator[Any]) -> Any:
+    """`aclosing` for what the seams declare an iterator and implement as a generator: however a
+    loop over it ends, the model's work is cancelled there and then."""
+    return aclosing(iterator)  # pyright: ignore[reportArgumentType]

@@ -1,4 +1,4 @@
-"""What the ingress reports. Owns no exporter: `deployments.metrics` implements this with Serve's."""
+"""What the ingress reports. Owns no exporter: `deployments.metrics` implements it with Serve's."""
 
 from typing import Literal, Protocol
 

@@ -1,0 +1,44 @@
+"""Which agent takes a call, and the conversation that it begins. Owns no state."""
+
+from collections.abc import Mapping
+
+from configs.agents import Agent
+from configs.schema import Stack
+from conversation.prompts import filled, system_prompt
+from conversation.state import Conversation, Policy
+
+
+class UnknownAgent(ValueError):
+    """A call asks for an agent that is not configured; the message lists those that are."""
+
+
+def agent_of(stack: Stack, name: str | None, dialled: str | None) -> tuple[str, Agent]:
+    """The agent by its name, else by the dialled number, else the default. Raises UnknownAgent."""
+    chosen = name or stack.agent_by_number.get(dialled or "", stack.default_agent)
+    if chosen not in stack.agents:
+        raise UnknownAgent(f"no agent named {chosen!r}; there is {', '.join(sorted(stack.agents))}")
+    return chosen, stack.agents[chosen]
+
+
+def conversation_of(agent: Agent, parameters: Mapping[str, str]) -> Conversation:
+    """A new conversation with the agent, its prompt filled from the call's parameters over the
+    agent's own defaults. Raises PromptError."""
+    variables = {**agent.variables, **parameters}
+    limits = agent.limits
+    policy = Policy(
+        system_prompt=system_prompt(agent.prompt, variables, phrase_markers=agent.phrase_markers),
+        greeting=filled(agent.greeting, variables) if agent.greeting else None,
+        interruptible=agent.interruptible,
+        fallback_lines=agent.fallback_lines,
+        max_queued_turns=limits.max_queued_turns,
+        max_history_messages=limits.max_history_messages,
+        max_history_tokens=limits.max_history_tokens,
+        idle_call_s=limits.idle_call_s,
+        call_length_s=limits.call_length_s,
+    )
+    return Conversation(policy)
+
+
+def farewell(line: str) -> Conversation:
+    """A conversation that is over once `line` was heard."""
+    return Conversation(Policy(greeting=line, interruptible=False), leaving=True)

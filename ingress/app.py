@@ -1,0 +1,83 @@
+"""The FastAPI app: routes and wiring. Owns no decision and no model."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse
+
+from audio.voice_activity import SileroModel
+from configs.schema import Stack
+from ingress import twilio_media, twilio_webhooks
+from ingress.admission import Admission
+from ingress.backends import Backends
+from ingress.lines import FixedLines
+from ingress.metrics import Metrics
+from ingress.readiness import Readiness
+from ingress.replica import Replica
+from ingress.security import Secrets
+
+
+def create_app(
+    stack: Stack,
+    backends: Backends,
+    metrics: Metrics,
+    *,
+    secrets: Secrets,
+    proxy: str,
+    replica: str,
+) -> FastAPI:
+    """The app of one ingress replica. `proxy` and `replica` name, for `/health`, what stands in
+    front of it and which one it is. `app.state.admission` holds its calls."""
+    shared = Replica(
+        stack,
+        backends,
+        metrics,
+        secrets,
+        SileroModel(),
+        FixedLines(),
+        Admission(stack.ingress.max_calls, metrics),
+        Readiness(),
+        time.monotonic,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+        async with asyncio.TaskGroup() as tasks:
+            work = shared.readiness.warm_up(stack, backends, shared.lines)
+            warming = tasks.create_task(work, name="warm-up")
+            yield
+            warming.cancel()
+
+    app = FastAPI(title="Parley", lifespan=lifespan)
+    app.state.admission = shared.admission
+    app.include_router(twilio_webhooks.router(shared))
+    app.include_router(twilio_media.router(shared))
+
+    @app.get("/health")
+    async def health() -> JSONResponse:
+        body = {"proxy": proxy, "replica": replica} | state_of(shared)
+        if proxy == "python":
+            body["warning"] = PYTHON_PROXY_WARNING
+        return JSONResponse(body, status_code=503 if body["waiting_for"] else 200)
+
+    return app
+
+
+def state_of(shared: Replica) -> dict[str, Any]:
+    waiting_for = dict(shared.readiness.waiting_for)
+    return {
+        "status": "loading" if waiting_for else "ready",
+        "waiting_for": waiting_for,
+        "active_calls": shared.admission.active,
+        "peak_calls": shared.admission.peak,
+    }
+
+
+PYTHON_PROXY_WARNING = (
+    "frames go through Serve's Python proxy, which costs 14 times HAProxy's round trip: start the "
+    "cluster with RAY_SERVE_ENABLE_HA_PROXY=1 in its environment"
+)

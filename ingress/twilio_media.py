@@ -1,0 +1,151 @@
+"""Twilio's media socket: from the upgrade to the last frame of a call."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocketState
+
+from configs.agents import Agent
+from conversation.endpointing import Thresholds
+from conversation.prompts import PromptError
+from conversation.state import Conversation
+from ingress.agents import UnknownAgent, agent_of, conversation_of, farewell
+from ingress.call import Call, Surroundings
+from ingress.call_log import CallLog, logger
+from ingress.hearing import Hearing
+from ingress.protocols.codec import INTERNAL, POLICY, TRY_AGAIN, ProtocolError
+from ingress.protocols.twilio import Start, TwilioCodec, read_start
+from ingress.replica import Replica
+from ingress.retrying import retrying
+from ingress.security import TOKEN_PARAMETER, StreamTokens, upgrade_signed_by_twilio
+
+START_WITHIN_S = 10.0
+"""Twilio sends `start` at once; who does not is a stranger holding a socket."""
+
+READY_WITHIN_S = 10.0
+NORMAL = 1000
+
+
+def router(replica: Replica) -> APIRouter:
+    """`WS /twilio/media`."""
+    routes = APIRouter()
+
+    @routes.websocket("/twilio/media")
+    async def media(socket: WebSocket) -> None:
+        if not upgrade_allowed(replica, socket):
+            logger.warning("refused a stream: X-Twilio-Signature does not fit its upgrade")
+            await socket.close()  # before accept: HTTP 403
+            return
+        await socket.accept()
+        await answer(replica, socket)
+
+    return routes
+
+
+def upgrade_allowed(replica: Replica, socket: WebSocket) -> bool:
+    token, base = replica.secrets.twilio_auth_token, replica.stack.twilio.public_url
+    if not token:
+        return True
+    url = f"{str(base).rstrip('/')}/twilio/media".replace("https://", "wss://", 1)
+    return upgrade_signed_by_twilio(token, url, socket.headers.get("x-twilio-signature", ""))
+
+
+async def answer(replica: Replica, socket: WebSocket) -> None:
+    """Hold one call, and close its socket with a code that says how it ended."""
+    log, code, reason = CallLog("?"), NORMAL, ""
+    try:
+        start = await first_start(socket)
+        log = CallLog(start.call_sid)
+        await hold(replica, socket, start, log)
+    except* ProtocolError as group:
+        code, reason = worst(group)
+        log.warning("closed", code=code, reason=reason)
+    except* WebSocketDisconnect:
+        log.info("disconnected")
+    except* Exception as group:
+        code, reason = INTERNAL, "internal error"
+        log.crash(group)
+    replica.metrics.count("parley_calls_total", outcome=OUTCOMES.get(code, "refused"))
+    if socket.application_state is WebSocketState.CONNECTED:
+        await socket.close(code, reason[:120])  # a close frame's reason is at most 123 bytes
+
+
+OUTCOMES = {NORMAL: "completed", INTERNAL: "failed"}
+
+
+def worst(group: BaseExceptionGroup[ProtocolError]) -> tuple[int, str]:
+    error = group.exceptions[0]
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error.code, error.reason
+
+
+async def first_start(socket: WebSocket) -> Start:
+    """Read up to the `start` message. Raises ProtocolError, WebSocketDisconnect."""
+    try:
+        async with asyncio.timeout(START_WITHIN_S):
+            async for message in inbox(socket):
+                if start := read_start(message):
+                    return start
+    except TimeoutError:
+        raise ProtocolError(POLICY, f"no start within {START_WITHIN_S:g} s") from None
+    raise WebSocketDisconnect
+
+
+async def hold(replica: Replica, socket: WebSocket, start: Start, log: CallLog) -> None:
+    """The call itself. Raises ProtocolError, alone or in a group."""
+    token = replica.secrets.twilio_auth_token
+    given = start.parameters.get(TOKEN_PARAMETER, "")
+    if token and not StreamTokens(token).accept(given, start.call_sid):
+        raise ProtocolError(POLICY, f"{TOKEN_PARAMETER} is missing, expired or of another call")
+    if replica.admission.holds(start.call_sid):
+        raise ProtocolError(POLICY, "a second stream for a call that is under way")
+    if not await replica.readiness.within(READY_WITHIN_S):
+        raise ProtocolError(TRY_AGAIN, f"still loading: {', '.join(replica.readiness.waiting_for)}")
+    try:
+        name, agent = agent_of(
+            replica.stack, start.parameters.get("agent"), start.parameters.get("to")
+        )
+        conversation = conversation_of(agent, start.parameters)
+    except (UnknownAgent, PromptError) as error:
+        raise ProtocolError(POLICY, str(error)) from None
+    if replica.admission.full:
+        conversation = farewell(replica.stack.twilio.busy_line)
+        log.warning("busy", active_calls=replica.admission.active)
+    call = new_call(replica, start, agent, conversation, log)
+    log.info("started", agent=name, stream=start.stream_sid)
+    with replica.admission.hold(start.call_sid, call):
+        await call.run(inbox(socket), socket.send_text)
+    log.info("ended")
+
+
+def new_call(
+    replica: Replica, start: Start, agent: Agent, conversation: Conversation, log: CallLog
+) -> Call:
+    wanted = start.parameters.get("parley_events") == "1"
+    listening = replica.stack.listening.model_dump()
+    partial_every_ms = listening.pop("partial_every_ms")
+    return Call(
+        TwilioCodec(start.stream_sid, texts=wanted and replica.stack.twilio.parley_events),
+        Hearing(replica.silero, Thresholds(**listening)),
+        agent,
+        conversation,
+        Surroundings(
+            retrying(replica.backends, agent.limits.retries, replica.metrics),
+            replica.lines,
+            replica.metrics,
+            replica.now_s,
+        ),
+        log,
+        partial_every_ms=partial_every_ms,
+    )
+
+
+async def inbox(socket: WebSocket) -> AsyncIterator[str | bytes]:
+    """The socket's messages, until it is closed."""
+    while True:
+        message = await socket.receive()
+        if message["type"] == "websocket.disconnect":
+            return
+        yield message.get("text") or message.get("bytes") or ""

@@ -1,0 +1,121 @@
+"""Twilio's HTTP side: the webhook that answers a call with TwiML, and status callbacks.
+
+Source: twilio.com/docs/voice/twiml/stream and twilio.com/docs/usage/security.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, HTTPException, Request, Response
+from twilio.twiml.voice_response import Connect, Stream, VoiceResponse
+
+from ingress.agents import UnknownAgent, agent_of
+from ingress.call_log import CallLog, logger
+from ingress.replica import Replica
+from ingress.security import TOKEN_PARAMETER, StreamTokens, signed_by_twilio
+
+READY_WITHIN_S = 5.0
+"""A new replica's first callers wait for its models; Twilio gives a webhook 15 s."""
+
+REMEMBERED_CALLBACKS = 10_000
+
+
+def router(replica: Replica) -> APIRouter:
+    """`POST /twilio/voice` and `POST /twilio/status`."""
+    routes = APIRouter(prefix="/twilio")
+    seen: OrderedDict[tuple[str, ...], None] = OrderedDict()
+
+    @routes.post("/voice")
+    async def voice(request: Request) -> Response:
+        form = await signed_form(replica, request)
+        call_sid = form.get("CallSid")
+        if not call_sid:
+            raise HTTPException(422, "CallSid is missing: is this Twilio?")
+        try:
+            name, _ = agent_of(replica.stack, request.query_params.get("agent"), form.get("To"))
+        except UnknownAgent as error:
+            raise HTTPException(422, str(error)) from None
+        ready = await replica.readiness.within(READY_WITHIN_S)
+        if not ready or not replica.admission.reserve(call_sid, replica.now_s()):
+            CallLog(call_sid).warning("busy", ready=ready, active_calls=replica.admission.active)
+            replica.metrics.count("parley_calls_total", outcome="refused")
+            return twiml(busy(replica.stack.twilio.busy_line))
+        parameters = {
+            "from": form.get("From", ""),
+            "to": form.get("To", ""),
+            **request.query_params,
+            "agent": name,
+        }
+        if token := replica.secrets.twilio_auth_token:
+            parameters[TOKEN_PARAMETER] = StreamTokens(token).issue(call_sid)
+        return twiml(connect(stream_url(replica, request), parameters))
+
+    @routes.post("/status", status_code=204)
+    async def status(request: Request) -> Response:
+        """Call and stream status alike. Twilio repeats them and changes their order."""
+        form = await signed_form(replica, request)
+        state = form.get("CallStatus") or form.get("StreamEvent") or ""
+        which = (form.get("CallSid", ""), form.get("StreamSid", ""), state)
+        if which not in seen:
+            seen[which] = None
+            if len(seen) > REMEMBERED_CALLBACKS:
+                seen.popitem(last=False)
+            error = form.get("StreamError")
+            CallLog(which[0]).info("status", status=state, error=error)
+        return Response(status_code=204)
+
+    return routes
+
+
+async def signed_form(replica: Replica, request: Request) -> Mapping[str, str]:
+    """The form's fields, once Twilio's signature is verified. Raises HTTPException 403."""
+    form = {key: str(value) for key, value in (await request.form()).items()}
+    if token := replica.secrets.twilio_auth_token:
+        signature = request.headers.get("X-Twilio-Signature", "")
+        url = public_url(replica, request, "https")
+        if not signed_by_twilio(token, url, form, signature):
+            logger.warning("refused %s: X-Twilio-Signature does not fit %s", request.url.path, url)
+            raise HTTPException(403, "X-Twilio-Signature does not fit; see public_url")
+    return form
+
+
+def public_url(replica: Replica, request: Request, scheme: str) -> str:
+    """The address under which Twilio sees this request, its query included."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    return f"{public_base(replica, request, scheme)}{request.url.path}{query}"
+
+
+def public_base(replica: Replica, request: Request, scheme: str) -> str:
+    if configured := replica.stack.twilio.public_url:
+        parts = urlsplit(str(configured))
+        return f"{scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+    plain = {"https": "http", "wss": "ws"}[scheme]
+    secure = request.url.scheme in ("https", "wss")
+    return f"{scheme if secure else plain}://{request.url.netloc}"
+
+
+def stream_url(replica: Replica, request: Request) -> str:
+    return f"{public_base(replica, request, 'wss')}/twilio/media"
+
+
+def connect(url: str, parameters: Mapping[str, str]) -> VoiceResponse:
+    """Twilio drops a stream URL's query, so everything travels as a <Parameter>."""
+    stream = Stream(url=url)
+    for name, value in parameters.items():
+        stream.parameter(name=name, value=value)
+    connected, response = Connect(), VoiceResponse()
+    connected.append(stream)
+    response.append(connected)
+    return response
+
+
+def busy(line: str) -> VoiceResponse:
+    response = VoiceResponse()
+    response.say(line)
+    response.hangup()
+    return response
+
+
+def twiml(response: VoiceResponse) -> Response:
+    return Response(str(response), media_type="text/xml")
