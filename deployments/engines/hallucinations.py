@@ -29,7 +29,7 @@ KNOWN = frozenset(
         "please subscribe", "like and subscribe", "please subscribe to my channel",
         "to be continued", "see you next time", "see you in the next video",
         "i'll see you next time", "i'll see you in the next video", "music", "applause", "silence",
-        "blank audio", "subtitles by the amara org community",
+        "blank audio", "subtitles by the amaraorg community",
     )
 )  # fmt: skip
 
@@ -46,6 +46,7 @@ NUMBERS = frozenset(
 )
 
 _ASIDE = re.compile(r"\[[^\]]*\]|\([^)]*\)|\*[^*]*\*|[♪♫]+")  # [BLANK_AUDIO], (music), *sighs*
+_SENTENCES = re.compile(r"[.!?,]+(?:\s|$)")
 _WITHIN_WORD = re.compile(r"([^\d\s]{1,12}?)\1{5,}")  # hahahaha…, and scripts without spaces
 
 
@@ -67,9 +68,8 @@ def spoken(decoded: Decoded) -> str:
     no_speech = decoded.no_speech_prob > NO_SPEECH
     if no_speech and (looped or decoded.avg_logprob < AVG_LOGPROB):
         return ""
-    plain = " ".join(_bare(word) for word in once.replace(".", " ").split())
     in_doubt = decoded.no_speech_prob > DOUBT_NO_SPEECH or decoded.avg_logprob < DOUBT_LOGPROB
-    if in_doubt and plain.strip() in KNOWN:
+    if in_doubt and all(_plain(part) in KNOWN for part in _SENTENCES.split(once) if part.strip()):
         return ""
     return once if any(c.isalnum() for c in once) else ""
 
@@ -83,6 +83,13 @@ def compression_ratio(text: str) -> float:
 def cut_loops(text: str) -> str:
     """The text with every loop said once: a word 4 times or more, a phrase of up to 12 words 3
     times or more, a number more than 12 times. A last round that breaks off is cut too."""
+    before = ""
+    while text != before:
+        before, text = text, _cut_once(text)
+    return text
+
+
+def _cut_once(text: str) -> str:
     words = _WITHIN_WORD.sub(r"\1", text).split()
     bare = [_bare(word) or word for word in words]
     kept: list[str] = []
@@ -90,8 +97,9 @@ def cut_loops(text: str) -> str:
     while at < len(words):
         size, times = _loop_at(bare, at)
         kept.extend(words[at : at + size])
+        unit = bare[at : at + size]
         at += size * times
-        if times > 1 and bare[at:] == bare[at - size : at - size + len(bare) - at]:
+        if times > 1 and bare[at:] == unit[: len(bare) - at]:
             break
     return " ".join(kept)
 
@@ -116,3 +124,7 @@ def _many(unit: list[str]) -> int:
 
 def _bare(word: str) -> str:
     return "".join(c for c in word.lower() if c.isalnum() or c == "'")
+
+
+def _plain(part: str) -> str:
+    return " ".join(bare for word in part.split() if (bare := _bare(word)))
