@@ -1,0 +1,43 @@
+"""What an answer of OpenAI's chat API says, whole or as server-sent events. Owns no connection."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from conversation.fallbacks import FailureClass, failure_of_status
+from ingress.backends import BackendError
+
+PREFIX = "data:"
+DONE = "[DONE]"
+
+
+def texts_of(events: str) -> Iterator[str]:
+    """The text deltas, none empty, in a chunk of complete server-sent events.
+
+    Raises BackendError for an event that reports an error: servers send it in the stream, since
+    the response has already begun with status 200.
+    """
+    for line in events.splitlines():
+        data = line.removeprefix(PREFIX).strip()
+        if not line.startswith(PREFIX) or data == DONE:
+            continue
+        event: dict[str, Any] = json.loads(data)
+        if error := event.get("error"):
+            raise reported(error)
+        for choice in event.get("choices", ()):
+            if text := choice["delta"].get("content"):
+                yield text
+
+
+def text_of(answer: dict[str, Any]) -> str:
+    """The text of a whole answer, maybe empty. Raises BackendError where it reports an error."""
+    if error := answer.get("error"):
+        raise reported(error)
+    return answer["choices"][0]["message"].get("content") or ""
+
+
+def reported(error: dict[str, Any]) -> BackendError:
+    """An error object of OpenAI's API; `code` is an HTTP status in vLLM, a word elsewhere."""
+    code = error.get("code")
+    failure = failure_of_status(code) if isinstance(code, int) else FailureClass.SERVER
+    return BackendError(failure, str(error.get("message", error)))

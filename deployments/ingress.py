@@ -1,0 +1,134 @@
+"""The ingress as a Serve deployment: wires the app of `ingress.app` inside its replica.
+
+Owns what only a replica can see: its handles, Serve's HTTP host, its own `max_ongoing_requests`,
+and the secrets in its environment. The app is built here and never pickled.
+"""
+
+import logging
+import os
+from typing import Any
+
+from fastapi import FastAPI
+from ray import serve
+from ray.serve._private.constants import RAY_SERVE_ENABLE_HA_PROXY
+from ray.serve.context import _get_global_client  # pyright: ignore[reportPrivateUsage]
+from ray.serve.handle import DeploymentHandle
+
+from configs.schema import OpenAI, Stack
+from deployments.handles import LanguageModelHandle, SynthesizerHandle, TranscriberHandle
+from deployments.metrics import ServeMetrics
+from ingress.app import create_app
+from ingress.backends import Backends, LanguageModel, Synthesizer, Transcriber
+from ingress.security import Secrets, is_loopback
+
+Handle = DeploymentHandle[Any] | None
+"""None where the model lives at an endpoint elsewhere."""
+
+logger = logging.getLogger("ray.serve")
+
+
+@serve.deployment(max_ongoing_requests=100)
+@serve.ingress()  # pyright: ignore[reportUntypedClassDecorator]
+class Ingress:
+    def __init__(
+        self, stack: Stack, transcriber: Handle, language_model: Handle, synthesizer: Handle
+    ) -> None:
+        self._stack = stack
+        self._transcriber = transcriber
+        self._language_model = language_model
+        self._synthesizer = synthesizer
+
+    async def __serve_build_asgi_app__(self) -> FastAPI:
+        """Raises ValueError when the configuration cannot serve as it stands."""
+        context = serve.get_replica_context()
+        config = context._deployment_config  # pyright: ignore[reportPrivateUsage]
+        check_room(self._stack.ingress.max_calls, config.max_ongoing_requests)
+        auth_token = secret(self._stack.twilio.auth_token_env, "twilio.auth_token_env")
+        check_exposure(await http_host(), auth_token)
+        return create_app(
+            self._stack,
+            self._backends(),
+            ServeMetrics(),
+            secrets=Secrets(twilio_auth_token=auth_token),
+            proxy="haproxy" if RAY_SERVE_ENABLE_HA_PROXY else "python",
+            replica=context.replica_tag,
+        )
+
+    def _backends(self) -> Backends:
+        return Backends(
+            transcriber(self._stack, self._transcriber),
+            language_model(self._stack, self._language_model),
+            synthesizer(self._stack, self._synthesizer),
+        )
+
+
+def transcriber(stack: Stack, handle: Handle) -> Transcriber:
+    if isinstance(stack.stt, OpenAI):
+        from deployments.engines.endpoint import EndpointTranscriber, client_of
+
+        key = secret(stack.stt.api_key_env, "stt.api_key_env")
+        return EndpointTranscriber(client_of(stack.stt, key), stack.stt.model)
+    assert handle is not None
+    return TranscriberHandle(handle)
+
+
+def language_model(stack: Stack, handle: Handle) -> LanguageModel:
+    if isinstance(stack.llm, OpenAI):
+        from deployments.engines.endpoint import EndpointLanguageModel, client_of
+
+        key = secret(stack.llm.api_key_env, "llm.api_key_env")
+        return EndpointLanguageModel(client_of(stack.llm, key), stack.llm.model)
+    assert handle is not None
+    return LanguageModelHandle(handle)
+
+
+def synthesizer(stack: Stack, handle: Handle) -> Synthesizer:
+    if isinstance(stack.tts, OpenAI):
+        from deployments.engines.endpoint import EndpointSynthesizer, client_of
+
+        key = secret(stack.tts.api_key_env, "tts.api_key_env")
+        return EndpointSynthesizer(client_of(stack.tts, key), stack.tts.model)
+    assert handle is not None
+    return SynthesizerHandle(handle)
+
+
+def secret(variable: str | None, field: str) -> str | None:
+    """The value of the variable that `field` names, None when it names none."""
+    if variable is None:
+        return None
+    if value := os.environ.get(variable):
+        return value
+    raise ValueError(
+        f"args.{field} names {variable}, but no such variable is set where the ingress runs: "
+        f"export {variable}=… before Ray starts, or take {field} out"
+    )
+
+
+def check_room(max_calls: int, max_ongoing_requests: int) -> None:
+    if max_ongoing_requests <= max_calls:
+        raise ValueError(
+            f"args.ingress.max_calls is {max_calls}, but the Ingress deployment takes "
+            f"{max_ongoing_requests} requests at once (max_ongoing_requests): a full replica could "
+            f"not even say that it is busy; set max_ongoing_requests to {max_calls + 20} or more"
+        )
+
+
+def check_exposure(host: str, auth_token: str | None) -> None:
+    """Refuse an open port without Twilio's auth token: anyone could place calls."""
+    if auth_token is not None:
+        return
+    if not is_loopback(host):
+        raise ValueError(
+            f"http_options.host is {host}, so others can reach this server, but no Twilio auth "
+            "token is configured to tell Twilio from them: name its variable in "
+            "args.twilio.auth_token_env, or set http_options.host to 127.0.0.1"
+        )
+    logger.warning("No Twilio auth token: serving on loopback (%s) only, unsigned.", host)
+
+
+async def http_host() -> str:
+    """The address that Serve's proxies and direct ingress listen on."""
+    client = _get_global_client()
+    assert client is not None
+    options = await client._controller.get_http_config.remote()  # pyright: ignore
+    return options.host
