@@ -221,6 +221,8 @@ def _plain(char: str) -> str:
         return " "
     if char.isascii() and char.isprintable():
         return char
+    if char.isnumeric():  # circled digits stand among the dingbats
+        return char
     if char in _PICTOGRAPHS_APART or any(
         first <= ord(char) <= last for first, last in _PICTOGRAPHS
     ):
