@@ -27,7 +27,7 @@ Handle = DeploymentHandle[Any] | None
 logger = logging.getLogger("ray.serve")
 
 
-@serve.deployment(max_ongoing_requests=100)
+@serve.deployment(max_ongoing_requests=120)  # above the default of ingress.max_calls
 @serve.ingress()  # pyright: ignore[reportUntypedClassDecorator]
 class Ingress:
     def __init__(

@@ -53,8 +53,8 @@ class Replies:
         heard = [message.text for message in messages if message.role == "user"]
         replies = self._section.replies
         text = replies[max(len(heard) - 1, 0) % len(replies)]
-        text = text.replace("{last}", heard[-1] if heard else "")
         text = text.replace("{turns}", str(len(heard)))
+        text = text.replace("{last}", heard[-1] if heard else "")
         tokens = list(islice(tokens_of(text), options.max_tokens))
         await asyncio.sleep(self._section.first_token_ms / 1000)
         for token in tokens if options.stream else ["".join(tokens)]:
