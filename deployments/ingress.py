@@ -4,6 +4,7 @@ Owns what only a replica can see: its handles, Serve's HTTP host, its own `max_o
 and the secrets in its environment. The app is built here and never pickled.
 """
 
+import asyncio
 import logging
 import os
 from typing import Any
@@ -17,12 +18,15 @@ from ray.serve.handle import DeploymentHandle
 from configs.schema import OpenAI, Stack
 from deployments.handles import LanguageModelHandle, SynthesizerHandle, TranscriberHandle
 from deployments.metrics import ServeMetrics
+from ingress.admission import Admission
 from ingress.app import create_app
 from ingress.backends import Backends, LanguageModel, Synthesizer, Transcriber
 from ingress.security import Secrets, is_loopback
 
 Handle = DeploymentHandle[Any] | None
 """None where the model lives at an endpoint elsewhere."""
+
+END_CALLS_POLLS, END_CALLS_POLL_S = 20, 0.1
 
 logger = logging.getLogger("ray.serve")
 
@@ -45,7 +49,8 @@ class Ingress:
         check_room(self._stack.ingress.max_calls, config.max_ongoing_requests)
         auth_token = secret(self._stack.twilio.auth_token_env, "twilio.auth_token_env")
         check_exposure(await http_host(), auth_token)
-        return create_app(
+        log_calls()
+        self._app = create_app(
             self._stack,
             self._backends(),
             ServeMetrics(),
@@ -53,6 +58,17 @@ class Ingress:
             proxy="haproxy" if RAY_SERVE_ENABLE_HA_PROXY else "python",
             replica=context.replica_tag,
         )
+        return self._app
+
+    async def end_calls(self) -> int:
+        """Hang up every call of this replica, and wait for their sockets to close; how many."""
+        admission: Admission = self._app.state.admission
+        ended = admission.end_all("the server stops")
+        for _ in range(END_CALLS_POLLS):
+            if not admission.active:
+                break
+            await asyncio.sleep(END_CALLS_POLL_S)
+        return ended
 
     def _backends(self) -> Backends:
         return Backends(
@@ -60,6 +76,14 @@ class Ingress:
             language_model(self._stack, self._language_model),
             synthesizer(self._stack, self._synthesizer),
         )
+
+
+def log_calls() -> None:
+    """Let the calls' own log go where Serve's goes: the replica's log file."""
+    calls = logging.getLogger("parley")
+    calls.setLevel(logging.INFO)
+    calls.handlers = list(logger.handlers)
+    calls.propagate = False
 
 
 def transcriber(stack: Stack, handle: Handle) -> Transcriber:

@@ -16,7 +16,7 @@ from ingress.admission import Admission
 from ingress.backends import Backends
 from ingress.lines import FixedLines
 from ingress.metrics import Metrics
-from ingress.readiness import Readiness
+from ingress.readiness import PARTS, Readiness
 from ingress.replica import Replica
 from ingress.security import Secrets
 
@@ -75,6 +75,7 @@ def state_of(shared: Replica) -> dict[str, Any]:
     waiting_for = dict(shared.readiness.waiting_for)
     return {
         "status": "loading" if waiting_for else "ready",
+        "models": list(PARTS),
         "waiting_for": waiting_for,
         "active_calls": shared.admission.active,
         "peak_calls": shared.admission.peak,

@@ -12,6 +12,8 @@ from ingress.backends import BackendError, Backends, ReplyOptions, closing
 from ingress.call_log import logger
 from ingress.lines import FixedLines
 
+PARTS = ("transcriber", "language model", "synthesizer")
+
 ATTEMPT_S = 120.0
 """A model that is still being loaded keeps its first request waiting; each attempt may take so
 long before `/health` says why."""
@@ -23,7 +25,7 @@ class Readiness:
     """`waiting_for` maps what is not ready to why; `ready` is set once that is empty."""
 
     def __init__(self) -> None:
-        self.waiting_for = {part: "loading" for part in ("whisper", "language model", "kokoro")}
+        self.waiting_for = dict.fromkeys(PARTS, "loading")
         self.ready = asyncio.Event()
 
     async def within(self, seconds: float) -> bool:
@@ -38,11 +40,11 @@ class Readiness:
     async def warm_up(self, stack: Stack, backends: Backends, lines: FixedLines) -> None:
         """Ask each model for one answer, again until it gives one; then keep the fixed lines."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._until_done("whisper", lambda: _transcribe(backends)))
+            tasks.create_task(self._until_done("transcriber", lambda: _transcribe(backends)))
             tasks.create_task(self._until_done("language model", lambda: _reply(backends)))
             tasks.create_task(
                 self._until_done(
-                    "kokoro", lambda: lines.prepare(stack, backends, deadline_s=ATTEMPT_S)
+                    "synthesizer", lambda: lines.prepare(stack, backends, deadline_s=ATTEMPT_S)
                 )
             )
         self.ready.set()

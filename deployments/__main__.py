@@ -1,0 +1,227 @@
+"""`python -m deployments serve_config.yaml`: the whole stack in the foreground, on this machine.
+
+Owns what a person sees of it: a line per stage, the ready line, and the way out by Ctrl-C.
+"""
+
+import argparse
+import logging
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+from pydantic import ValidationError
+from rich.console import Console
+
+from configs.schema import Stack
+from deployments.local_cluster import local_cluster
+
+POLL_S = 0.5
+END_CALLS_S = 3.0
+FAILED = ("DEPLOY_FAILED", "UNHEALTHY")
+
+
+class Stopped(Exception):
+    """Ctrl-C, or a polite SIGTERM."""
+
+
+class ConfigError(Exception):
+    """The configuration cannot be served; the message says what to change."""
+
+
+def main() -> int:
+    options = arguments().parse_args()
+    console = Console(highlight=False, soft_wrap=True)
+    stop_on_signals(_stop)
+    try:
+        config, stack = read_config(options.config, options.port)
+        check_port(config["http_options"])
+        run(config, stack, console)
+    except ConfigError as error:
+        console.print(f"[red]error[/] {error}")
+        return 2
+    except Stopped:
+        return 0
+    return 0
+
+
+def arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m deployments", description=__doc__)
+    parser.add_argument("config", type=Path, help="a Serve config, such as serve_config.yaml")
+    parser.add_argument("--port", type=int, help="instead of the config's http_options.port")
+    return parser
+
+
+def stop_on_signals(action: Any) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, action)
+
+
+def _stop(number: int, _: object) -> None:
+    stop_on_signals(signal.SIG_IGN)  # one is enough; a second must not cut the way out short
+    raise Stopped(number)
+
+
+def read_config(path: Path, port: int | None) -> tuple[dict[str, Any], Stack]:
+    """The Serve config and its typed arguments. Raises ConfigError."""
+    try:
+        config = yaml.safe_load(path.read_text())
+        stack = Stack.model_validate(config["applications"][0]["args"])
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+    except ValidationError as error:
+        lines = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise ConfigError(f"{path}: args.{'; args.'.join(lines)}") from None
+    except (yaml.YAMLError, KeyError, IndexError, TypeError) as error:
+        raise ConfigError(f"{path} is not a Serve config: {error!r}") from None
+    http = config.setdefault("http_options", {})
+    http.setdefault("host", "127.0.0.1")
+    http["port"] = port or http.get("port", 8000)
+    return config, stack
+
+
+def check_port(http: dict[str, Any]) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((http["host"], http["port"]))
+        except OSError:
+            raise ConfigError(
+                f"port {http['port']} is taken: is another stack running? "
+                "Stop it, or choose with --port"
+            ) from None
+
+
+def run(config: dict[str, Any], stack: Stack, console: Console) -> None:
+    longest_call_s = max(agent.limits.call_length_s for agent in stack.agents.values())
+    stages = Stages(console)
+    with stages.doing("ray", "starting a cluster of our own"):
+        cluster = local_cluster(longest_call_s)
+        dashboard = cluster.__enter__()
+        stop_on_signals(_stop)  # Ray has put its own in their place
+    try:
+        deploy(config, stages)
+        url = f"http://{config['http_options']['host']}:{config['http_options']['port']}"
+        watch(url, stages)
+        console.print(ready_lines(url, dashboard))
+        while True:
+            time.sleep(3600)
+    except Stopped:
+        with stages.doing("stop", "ending calls and every process"):
+            end_calls(config["applications"][0]["name"])
+            cluster.__exit__(None, None, None)
+        raise
+    except BaseException:
+        cluster.__exit__(None, None, None)
+        raise
+
+
+class Stages:
+    """One tidy line a stage: what, how it ended, how long it took."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    @contextmanager
+    def doing(self, stage: str, what: str) -> Iterator[Callable[[str], None]]:
+        begun = time.monotonic()
+        notes: list[str] = []
+        with self._console.status(f"{stage:<15} {what}"):
+            yield notes.append
+        self.done(stage, notes[-1] if notes else "done", time.monotonic() - begun)
+
+    def done(self, stage: str, how: str, seconds: float) -> None:
+        self._console.print(f"{stage:<15} {how:<50} {seconds:6.1f} s")
+
+
+def deploy(config: dict[str, Any], stages: Stages) -> None:
+    """Hand the config to Serve, as `serve deploy` does."""
+    from ray import serve
+    from ray.serve._private.constants import RAY_SERVE_ENABLE_HA_PROXY
+    from ray.serve.context import _get_global_client  # pyright: ignore[reportPrivateUsage]
+    from ray.serve.schema import ServeDeploySchema
+
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)
+    with stages.doing("serve", "starting the controller and the proxy") as note:
+        serve.start(http_options=dict(config["http_options"]))
+        note("HAProxy" if RAY_SERVE_ENABLE_HA_PROXY else "Python proxy: slow")
+    client = _get_global_client()
+    assert client is not None
+    client.deploy_apps(ServeDeploySchema.model_validate(config))
+
+
+def watch(url: str, stages: Stages) -> None:
+    """Tell each part as it becomes ready. Raises ConfigError when Serve gives up on one."""
+    begun = time.monotonic()
+    known: set[str] = set()
+    with stages.doing("ready", "waiting for every model's first answer") as note:
+        while True:
+            raise_if_failed()
+            health = health_of(url)
+            if health:
+                for part in ready_parts(health) - known:
+                    known.add(part)
+                    stages.done(part, "ready", time.monotonic() - begun)
+                if not health["waiting_for"]:
+                    note(f"{url}/health says {health['status']}, through {health['proxy']}")
+                    return
+            time.sleep(POLL_S)
+
+
+def ready_parts(health: dict[str, Any]) -> set[str]:
+    return {"ingress", *health["models"]} - health["waiting_for"].keys()
+
+
+def health_of(url: str) -> dict[str, Any] | None:
+    """What /health says, or None while nobody answers."""
+    try:
+        found = httpx.get(f"{url}/health", timeout=5)
+        return found.json() if found.status_code in (200, 503) else None
+    except (httpx.HTTPError, ValueError):
+        return None
+
+
+def raise_if_failed() -> None:
+    from ray import serve
+
+    for name, app in serve.status().applications.items():
+        broken = [
+            f"{deployment}: {state.message}"
+            for deployment, state in app.deployments.items()
+            if state.status in FAILED
+        ]
+        if app.status in FAILED:
+            raise ConfigError(f"{name} cannot start. {app.message} {' '.join(broken)}")
+
+
+def end_calls(app: str) -> None:
+    """Hang up every call, on every ingress replica. A stack that is not up has none."""
+    from ray import serve
+    from ray.exceptions import RayError
+    from ray.serve.exceptions import RayServeException
+
+    try:
+        ingress = serve.get_deployment_handle("Ingress", app)
+        ingress.broadcast("end_calls").results(timeout_s=END_CALLS_S)
+    except (RayError, RayServeException, TimeoutError, ValueError):
+        pass  # what is left ends with its process
+
+
+def ready_lines(url: str, dashboard: str) -> str:
+    return (
+        f"\n[bold green]Parley is ready.[/] Try it from another terminal: [bold]make call[/]\n"
+        f"  health      {url}/health\n"
+        f"  Twilio      POST {url}/twilio/voice\n"
+        f"  dashboard   {dashboard}   logs and metrics of every replica\n"
+        f"Ctrl-C ends open calls and stops everything."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,109 @@
+"""A Ray cluster of our own on this machine, with HAProxy in front of the ingress.
+
+Owns the cluster's processes, its ports and its temporary folder, from start to the last of them.
+Importing this module must not import ray.serve: Serve reads its environment when it is imported.
+"""
+
+import os
+import shutil
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import psutil
+import ray
+
+ROOT = Path(__file__).resolve().parent.parent
+MARGIN_S = 60
+OBJECT_STORE_BYTES = 300 * 2**20
+"""Audio and tokens are small; Ray would take a third of the memory."""
+
+DIRECT_PORTS = 200  # a replica of the ingress listens on one of its own; one in use is passed over
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody on loopback listens on at this moment, all different."""
+    with ExitStack() as sockets:
+        found: list[int] = []
+        for _ in range(count):
+            one = sockets.enter_context(socket.socket())
+            one.bind(("127.0.0.1", 0))
+            found.append(one.getsockname()[1])
+        return found
+
+
+def serve_environment(folder: Path, longest_call_s: float) -> dict[str, str]:
+    """What Serve's actors must find in their environment when they start; YAML cannot say it."""
+    metrics, stats, direct = free_ports(3)
+    # Below the range that the system gives to outgoing connections, so that they do not meet.
+    direct = 10_000 + direct % 10_000
+    haproxy = folder / "ha"  # HAProxy takes sockets of 97 characters, and Serve adds 70
+    return {
+        "RAY_SERVE_ENABLE_HA_PROXY": "1",
+        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{haproxy}/haproxy.cfg",
+        "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{haproxy}/admin.sock",
+        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(haproxy),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": f"{haproxy}/server-state",
+        "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": f"{haproxy}/metrics.sock",
+        "RAY_SERVE_HAPROXY_METRICS_PORT": str(metrics),
+        "RAY_SERVE_HAPROXY_STATS_PORT": str(stats),
+        # A reload of HAProxy ends the old process, and the calls in it, after this long.
+        "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": str(round(longest_call_s + MARGIN_S)),
+        "RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S": str(round(longest_call_s + MARGIN_S)),
+        # Quarantined for as long as the hard stop, released ports would run out here.
+        "RAY_SERVE_PORT_QUARANTINE_S": str(MARGIN_S),
+        "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(direct),
+        "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(direct + DIRECT_PORTS),
+        "RAY_SERVE_DIRECT_INGRESS_MIN_GRPC_PORT": str(direct + 10_000),
+        "RAY_SERVE_DIRECT_INGRESS_MAX_GRPC_PORT": str(direct + 10_000 + DIRECT_PORTS),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
+    }
+
+
+@contextmanager
+def local_cluster(longest_call_s: float) -> Iterator[str]:
+    """Start the cluster, give its dashboard's address (`serve deploy` wants it), and end every
+    process of it afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="parley-", dir="/tmp"))  # short: sockets' paths are
+    os.environ.update(serve_environment(folder, longest_call_s))
+    (dashboard,) = free_ports(1)
+    try:
+        context = ray.init(
+            "local",
+            num_cpus=max(2, os.cpu_count() or 2),
+            object_store_memory=OBJECT_STORE_BYTES,
+            include_dashboard=True,
+            dashboard_host="127.0.0.1",
+            dashboard_port=dashboard,
+            log_to_driver=False,
+            logging_level="ERROR",
+            _temp_dir=str(folder),
+        )
+        yield f"http://{context.dashboard_url}"
+    finally:
+        stop(folder)
+
+
+def stop(folder: Path, grace_s: float = 4) -> None:
+    """End the cluster's processes, politely for `grace_s`; HAProxy outlives its Ray actor
+    otherwise, and would keep the port."""
+    ours = psutil.Process().children(recursive=True)
+    polite = threading.Thread(target=ray.shutdown, daemon=True)
+    polite.start()
+    polite.join(grace_s)
+    for process in ours:
+        _signal(process, kill=False)
+    _, alive = psutil.wait_procs(ours, timeout=grace_s)
+    for process in alive:
+        _signal(process, kill=True)
+    psutil.wait_procs(alive, timeout=1)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _signal(process: psutil.Process, *, kill: bool) -> None:
+    with suppress(psutil.NoSuchProcess):
+        process.kill() if kill else process.terminate()
