@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -129,7 +129,7 @@ class Stages:
         self._console = console
 
     @contextmanager
-    def doing(self, stage: str, what: str) -> Iterator[Callable[[str], None]]:
+    def doing(self, stage: str, what: str) -> Generator[Callable[[str], None]]:
         begun = time.monotonic()
         notes: list[str] = []
         with self._console.status(f"{stage:<15} {what}"):

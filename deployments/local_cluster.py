@@ -4,12 +4,13 @@ Owns the cluster's processes, its ports and its temporary folder, from start to 
 Importing this module must not import ray.serve: Serve reads its environment when it is imported.
 """
 
+import logging
 import os
 import shutil
 import socket
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def serve_environment(folder: Path, longest_call_s: float) -> dict[str, str]:
 
 
 @contextmanager
-def local_cluster(longest_call_s: float) -> Iterator[str]:
+def local_cluster(longest_call_s: float) -> Generator[str]:
     """Start the cluster, give its dashboard's address (`serve deploy` wants it), and end every
     process of it afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="parley-", dir="/tmp"))  # short: sockets' paths are
@@ -80,7 +81,7 @@ def local_cluster(longest_call_s: float) -> Iterator[str]:
             dashboard_host="127.0.0.1",
             dashboard_port=dashboard,
             log_to_driver=False,
-            logging_level="ERROR",
+            logging_level=logging.ERROR,
             _temp_dir=str(folder),
         )
         yield f"http://{context.dashboard_url}"

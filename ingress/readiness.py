@@ -12,7 +12,7 @@ from ingress.backends import BackendError, Backends, ReplyOptions, closing
 from ingress.call_log import logger
 from ingress.lines import FixedLines
 
-PARTS = ("transcriber", "language model", "synthesizer")
+PARTS: tuple[str, ...] = ("transcriber", "language model", "synthesizer")
 
 ATTEMPT_S = 120.0
 """A model that is still being loaded keeps its first request waiting; each attempt may take so
