@@ -13,6 +13,9 @@ RATE_HZ = 8_000
 SILENCE = 0xFF
 """The code of a sample of zero."""
 
+FRAME_BYTES = 160
+"""20 ms, the frame of a telephone line: multiples of it are what Twilio plays without a click."""
+
 _BIAS = 33  # G.711: added to the 14-bit magnitude, so that every segment begins at a power of two
 _CLIP = 8_158  # the largest 14-bit magnitude that G.711 tells apart
 

@@ -1,0 +1,162 @@
+"""A caller's part in a call of several turns, and what became of each turn."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from typing import Any
+
+from loadtest.first_audio import RATE_HZ, first_audio_ms
+from loadtest.phone import CallEnded, Phone, Spoken, Text
+from loadtest.utterance import Utterance
+
+GREETING_WITHIN_MS = 1_500
+"""A greeting is ready before the call; later than this there is none."""
+
+PAUSE_MS = 300
+"""A polite caller's pause before speaking."""
+
+REPLY_OVER_MS = 2_000
+"""Where no text says so, a reply is over after so much silence: more than between phrases."""
+
+HARMLESS_NOTICES = ("call ended", "queued", "digits")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the caller does: utterances in a cycle, one a turn."""
+
+    utterances: tuple[Utterance, ...]
+    turns: int = 1
+    barge_in_after_ms: float | None = None
+    timeout_s: float = 60.0
+    pace: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What the caller noticed of one turn. Texts are None where the server sends none."""
+
+    turn: int
+    transcript: str | None
+    reply: str | None
+    first_audio_ms: float | None
+    stages_ms: dict[str, float]
+    errors: list[str]
+
+
+@dataclass(slots=True)
+class Script:
+    """One call's plan being carried out."""
+
+    phone: Phone
+    plan: Plan
+    spoken: list[Spoken] = field(default_factory=list[Spoken])
+    errors: dict[int, list[str]] = field(default_factory=dict[int, list[str]])
+
+    async def run(self) -> AsyncGenerator[Turn]:
+        """Speak turn by turn. A turn is given when its reply was heard out, or when the answer
+        to the barge-in that cut it short begins."""
+        given, still_open = 0, 0 if self.plan.barge_in_after_ms is None else 1
+        utterances = itertools.cycle(self.plan.utterances)
+        try:
+            await self._greeting()
+            for number, utterance in zip(range(self.plan.turns), utterances, strict=False):
+                await self._take(number, utterance)
+                if number >= still_open:
+                    yield self.turn(given)
+                    given += 1
+        except CallEnded as ended:
+            self._failed(max(0, len(self.spoken) - 1), str(ended))
+        for number in range(given, self.plan.turns):
+            yield self.turn(number)
+
+    async def _greeting(self) -> None:
+        phone = self.phone
+        latest = GREETING_WITHIN_MS * RATE_HZ // 1_000
+        await phone.until(lambda: True if phone.playout.end or phone.now >= latest else None)
+        await phone.silent(PAUSE_MS)
+
+    async def _take(self, number: int, utterance: Utterance) -> None:
+        begins = self.phone.now
+        self.spoken.append(Spoken(begins, begins + len(utterance.payload)))  # until it is known
+        self.spoken[number] = await self.phone.say(utterance)
+        try:
+            async with asyncio.timeout(self.plan.timeout_s):
+                await self._answer(self.spoken[number], last=number + 1 == self.plan.turns)
+        except TimeoutError:
+            self._failed(number, f"no answer, or no end of it, in {self.plan.timeout_s:g} s")
+
+    async def _answer(self, spoken: Spoken, *, last: bool) -> None:
+        phone, sound = self.phone, self.phone.sound_from(spoken.voiced_until)
+
+        def answered() -> int | None:
+            closed = phone.texts_of("turn", spoken.voiced_until)
+            empty = bool(closed) and closed[-1].get("outcome") == "empty"
+            return -1 if empty else sound()
+
+        begins = await phone.until(answered)
+        if begins < 0:
+            return
+        if self.plan.barge_in_after_ms is not None and not last:
+            await phone.passed(begins + int(self.plan.barge_in_after_ms * RATE_HZ / 1_000))
+        elif phone.texts:
+            await phone.until(lambda: True if self._closed(spoken) else None)
+            await phone.silent(PAUSE_MS)
+        else:
+            await phone.silent(REPLY_OVER_MS, since=begins)
+
+    def _closed(self, spoken: Spoken) -> bool:
+        """Whether every turn that the utterance began is closed."""
+        began = {body.get("turn") for body in self.phone.texts_of("transcript", spoken.begins)}
+        closed = {body.get("turn") for body in self.phone.texts_of("turn", spoken.begins)}
+        return bool(began) and began <= closed
+
+    def _failed(self, number: int, why: str) -> None:
+        self.errors.setdefault(number, []).append(why)
+
+    def turn(self, number: int) -> Turn:
+        """What is known of a turn so far, counted from 0."""
+        if number >= len(self.spoken):
+            return Turn(number + 1, None, None, None, {}, self.errors.get(number, ["not reached"]))
+        begins = self.spoken[number].begins
+        ends = self.spoken[number + 1].begins if number + 1 < len(self.spoken) else None
+        heard = self.phone.playout.heard(0, self.phone.now if ends is None else ends)
+        said = [text for text in self.phone.texts if begins <= text.at and _before(text, ends)]
+        transcripts = _of(said, "transcript")
+        theirs = {body.get("turn") for body in transcripts}
+        everything = self.phone.texts
+        replies = [body for body in _of(everything, "phrase") if body.get("turn") in theirs]
+        closed = [body for body in _of(everything, "turn") if body.get("turn") in theirs]
+        closed = closed or [b for b in _of(said, "turn") if b.get("outcome") != "greeted"]
+        return Turn(
+            number + 1,
+            _joined(transcripts) if everything else None,
+            _joined(replies) if everything else None,
+            first_audio_ms(heard, self.spoken[number].voiced_until),
+            dict(closed[-1].get("stages_ms") or {}) if closed else {},
+            [*self.errors.get(number, []), *_complaints(closed, _of(said, "notice"))],
+        )
+
+
+def _before(text: Text, ends: int | None) -> bool:
+    return ends is None or text.at < ends
+
+
+def _of(texts: list[Text], kind: str) -> list[dict[str, Any]]:
+    bodies = [text.body for text in texts if text.body.get("type") == kind]
+    return [body for body in bodies if body.get("final", True)]
+
+
+def _joined(bodies: list[dict[str, Any]]) -> str:
+    return " ".join(str(body.get("text", "")) for body in bodies).strip()
+
+
+def _complaints(closed: list[dict[str, Any]], notices: list[dict[str, Any]]) -> list[str]:
+    outcome = closed[-1].get("outcome") if closed else None
+    complaints = {
+        "empty": ["the agent understood nothing"],
+        "failed": ["the agent could not answer and said so"],
+    }.get(str(outcome), [])
+    texts = [str(notice.get("text", "")) for notice in notices]
+    return complaints + [text for text in texts if not text.startswith(HARMLESS_NOTICES)]

@@ -1,0 +1,47 @@
+"""What a caller says: a recording as the telephone takes it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from audio import mulaw
+from audio.pcm import Audio, Samples
+from audio.resampling import resample
+from loadtest.first_audio import last_voiced
+
+DEFAULT_WAV = Path(__file__).parent / "data" / "librivox-0880.wav"
+"""'He was not an ill-disposed young man', read for LibriVox (public domain)."""
+
+
+class UnreadableRecording(Exception):
+    """A file is no recording of speech; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """Whole 20 ms frames of mu-law, and the index just behind the last voiced sample."""
+
+    payload: bytes
+    voiced_until: int
+
+
+def utterance_of(audio: Audio) -> Utterance:
+    """Any mono audio as an utterance, padded with silence to whole frames."""
+    samples: Samples = resample(audio, mulaw.RATE_HZ).samples
+    payload = mulaw.encode(samples)
+    padding = -len(payload) % mulaw.FRAME_BYTES
+    return Utterance(payload + bytes([mulaw.SILENCE]) * padding, last_voiced(samples))
+
+
+def read_utterance(path: Path) -> Utterance:
+    """A sound file of any rate and number of channels. Raises UnreadableRecording."""
+    try:
+        samples, rate_hz = soundfile.read(path, dtype="int16", always_2d=True)
+    except (OSError, soundfile.LibsndfileError) as error:
+        raise UnreadableRecording(f"cannot read {path}: {error}") from None
+    utterance = utterance_of(Audio(samples.mean(axis=1).astype(np.int16), rate_hz))
+    if not utterance.voiced_until:
+        raise UnreadableRecording(f"nothing is said in {path}: all of it is below -40 dBFS")
+    return utterance

@@ -1,0 +1,107 @@
+"""The call before its stream: Twilio's webhook and the TwiML that answers it. Owns no socket."""
+
+import json
+from dataclasses import dataclass, field
+from urllib.parse import urlencode, urlsplit
+from xml.etree import ElementTree
+
+import httpx
+from twilio.request_validator import RequestValidator
+
+CALLER, DIALLED = "+15005550006", "+15005550001"  # Twilio's magic test numbers
+WITHIN_S = 15.0
+"""Twilio's own deadline for a webhook."""
+
+OK, UNAVAILABLE = 200, 503
+
+
+class CallRefused(Exception):
+    """There will be no stream; the message says why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where the call goes: `url` is what we connect to, `public_url` what is signed."""
+
+    url: str
+    public_url: str
+    auth_token: str | None = field(default=None, repr=False)
+
+    def signature(self, url: str, form: dict[str, str]) -> dict[str, str]:
+        """The header with which Twilio signs a request to `url`; none without a token."""
+        if self.auth_token is None:
+            return {}
+        signed = RequestValidator(self.auth_token).compute_signature(url, form)
+        return {"X-Twilio-Signature": signed}
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """The TwiML's `<Stream>`: its URLs to try, in order, and its parameters."""
+
+    signed_url: str
+    urls: tuple[str, ...]
+    parameters: dict[str, str]
+
+
+async def place_call(server: Server, call_sid: str, query: dict[str, str]) -> Stream:
+    """Ask the webhook, as Twilio does for an incoming call, what to do with it. `query` goes into
+    the webhook's URL, as in a number's configuration. Raises CallRefused."""
+    path = "/twilio/voice" + (f"?{urlencode(query)}" if query else "")
+    form = {
+        "CallSid": call_sid,
+        "AccountSid": "AC" + "0" * 32,
+        "From": CALLER,
+        "To": DIALLED,
+        "CallStatus": "ringing",
+        "Direction": "inbound",
+        "ApiVersion": "2010-04-01",
+    }
+    headers = server.signature(server.public_url + path, form)
+    try:
+        async with httpx.AsyncClient(trust_env=False, timeout=WITHIN_S) as client:
+            await _check_ready(client, server)
+            answer = await client.post(server.url + path, data=form, headers=headers)
+    except httpx.ConnectError:
+        raise CallRefused(f"nothing listens at {server.url}: start it with `make serve`") from None
+    except httpx.HTTPError as error:
+        raise CallRefused(f"{server.url} did not answer: {error!r}") from None
+    if answer.status_code != OK:
+        raise CallRefused(
+            f"{server.url}/twilio/voice answered {answer.status_code}: {answer.text[:300]}"
+        )
+    return read_twiml(answer.text, server.url)
+
+
+async def _check_ready(client: httpx.AsyncClient, server: Server) -> None:
+    health = await client.get(f"{server.url}/health")
+    if health.status_code != UNAVAILABLE:
+        return
+    try:
+        waiting_for = json.loads(health.text)["waiting_for"]
+        what = ", ".join(f"{name} ({state})" for name, state in waiting_for.items())
+    except (ValueError, KeyError, TypeError, AttributeError):
+        what = health.text[:300] or "it does not say for what"
+    raise CallRefused(f"{server.url} is still loading: {what}")
+
+
+def read_twiml(text: str, url: str) -> Stream:
+    """The stream that TwiML connects to; where its host cannot be reached from here, `url`'s host
+    may be. Raises CallRefused, with the words of a `<Say>`."""
+    try:
+        twiml = ElementTree.fromstring(text)
+    except ElementTree.ParseError as error:
+        raise CallRefused(f"the webhook's answer is no TwiML: {error}: {text[:200]}") from None
+    stream = twiml.find("./Connect/Stream")
+    if stream is None:
+        said = " ".join(say.text or "" for say in twiml.iter("Say"))
+        raise CallRefused(f"the server says: {said}" if said else f"no <Stream> in {text[:200]}")
+    named = stream.get("url", "")
+    given, ours = urlsplit(named), urlsplit(url)
+    scheme = "wss" if ours.scheme == "https" else "ws"
+    near = f"{scheme}://{ours.netloc}{given.path}"
+    return Stream(
+        named,
+        (near,) if given.netloc == ours.netloc else (named, near),
+        {p.get("name", ""): p.get("value", "") for p in stream.iter("Parameter")},
+    )
