@@ -1,14 +1,23 @@
 """One Ray for all tests of this folder that need it: its own, in its own temporary folder."""
 
+import socket
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
 
+def free_port() -> int:
+    with closing(socket.socket()) as listening:
+        listening.bind(("127.0.0.1", 0))
+        return listening.getsockname()[1]
+
+
 @pytest.fixture(scope="session")
-def ray_cluster() -> Iterator[None]:
-    """A local Ray with Serve, without an HTTP proxy: handles are all that these tests use."""
+def ray_cluster() -> Iterator[int]:
+    """A local Ray with Serve behind its Python proxy (HAProxy has tests of its own), on loopback;
+    gives the HTTP port."""
     import ray
     from ray import serve
 
@@ -17,8 +26,10 @@ def ray_cluster() -> Iterator[None]:
         tempfile.TemporaryDirectory(prefix="parley-ray-", dir="/tmp") as folder,
     ):
         environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        environment.delenv("RAY_SERVE_ENABLE_HA_PROXY", raising=False)
+        port = free_port()
         ray.init("local", num_cpus=8, _temp_dir=folder, include_dashboard=False)
-        serve.start(proxy_location="Disabled")
-        yield
+        serve.start(http_options={"host": "127.0.0.1", "port": port})
+        yield port
         serve.shutdown()
         ray.shutdown()

@@ -66,7 +66,7 @@ def test_the_configs_are_all_found() -> None:
     [pytest.param(p, marks=pytest.mark.models if p == LOCAL else ()) for p in CONFIGS],
     ids=lambda path: path.name,
 )
-def test_a_config_is_built(ray_cluster: None, path: Path) -> None:
+def test_a_config_is_built(ray_cluster: int, path: Path) -> None:
     app = app_of(path)
     ServeDeploySchema.model_validate(config_of(path))
     deployments = ray.get(built.remote(app))
@@ -82,7 +82,7 @@ def test_a_config_is_built(ray_cluster: None, path: Path) -> None:
 
 @pytest.mark.serve
 @pytest.mark.models
-def test_the_laptops_shares_fit_two_cpus_and_one_ingress_more(ray_cluster: None) -> None:
+def test_the_laptops_shares_fit_two_cpus_and_one_ingress_more(ray_cluster: int) -> None:
     app = app_of(LOCAL)
     [bundle] = ray.get(built.remote(app))["LanguageModel"]["bundles"]
     placed = bundle["CPU"] + sum(
@@ -110,7 +110,7 @@ def test_strangers_reach_nothing_unsigned_and_see_no_texts(path: Path) -> None:
 
 
 @pytest.mark.serve
-def test_a_mistake_in_args_names_its_path(ray_cluster: None) -> None:
+def test_a_mistake_in_args_names_its_path(ray_cluster: int) -> None:
     app = app_of(ROOT / "configs" / "scripted.yaml")
     app["args"]["agents"]["default"]["sampling"] = {"temperature": 3}
     with pytest.raises(ray.exceptions.RayTaskError, match=r"agents\.default\.sampling\.temp"):
@@ -118,7 +118,7 @@ def test_a_mistake_in_args_names_its_path(ray_cluster: None) -> None:
 
 
 @pytest.mark.serve
-def test_a_folder_that_is_not_there_says_what_to_do(ray_cluster: None) -> None:
+def test_a_folder_that_is_not_there_says_what_to_do(ray_cluster: int) -> None:
     app = app_of(ROOT / "configs" / "scripted.yaml")
     app["args"]["stt"] = {"engine": "whisper", "model": ".weights/no-such-model"}
     with pytest.raises(ray.exceptions.RayTaskError, match="make serve"):

@@ -32,7 +32,7 @@ SPEECH = Audio(np.arange(80, dtype=np.int16), 8_000)
 
 
 @pytest.fixture(scope="module")
-def faulty(ray_cluster: None) -> Iterator[SimpleNamespace]:
+def faulty(ray_cluster: int) -> Iterator[SimpleNamespace]:
     """The deployment's handle, and the ledger of what happened inside."""
     ledger = Ledger.remote()
     handle = serve.run(Faulty.bind(ledger), name="faulty", route_prefix=None)
@@ -169,7 +169,7 @@ async def test_a_missed_deadline_is_a_timeout_and_cancels(faulty: Any) -> None:
 
 
 @pytest.mark.serve
-async def test_a_full_queue_is_a_rate_limit(ray_cluster: None) -> None:
+async def test_a_full_queue_is_a_rate_limit(ray_cluster: int) -> None:
     ledger = Ledger.remote()
     narrow = Faulty.options(
         name="Narrow", num_replicas=1, max_ongoing_requests=1, max_queued_requests=1

@@ -28,7 +28,7 @@ ENDLESS = ReplyOptions(temperature=0, max_tokens=3_000)
 
 
 @pytest.fixture(scope="module")
-def model(ray_cluster: None) -> Iterator[Any]:
+def model(ray_cluster: int) -> Iterator[Any]:
     """A handle to the deployment."""
     config = yaml.safe_load((ROOT / "serve_config.yaml").read_text())
     section = Vllm.model_validate(config["applications"][0]["args"]["llm"])

@@ -1,0 +1,135 @@
+"""The ingress as a deployment: built in its replica, from what only the replica can see."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import cloudpickle
+import httpx
+import pytest
+from fastapi import FastAPI
+from ray import serve
+
+from configs.schema import Ingress as IngressSection
+from configs.schema import OpenAI, Stack, Twilio
+from deployments.app import build
+from deployments.engines.endpoint import (
+    EndpointLanguageModel,
+    EndpointSynthesizer,
+    EndpointTranscriber,
+)
+from deployments.ingress import (
+    Ingress,
+    check_exposure,
+    check_room,
+    http_host,
+    language_model,
+    secret,
+    synthesizer,
+    transcriber,
+)
+
+LONG_S = 60.0
+SCRIPTED: dict[str, Any] = {
+    "stt": {"engine": "scripted"},
+    "llm": {"engine": "scripted"},
+    "tts": {"engine": "scripted"},
+    "agents": {"default": {"prompt": "You are Sam.", "greeting": "Hello."}},
+}
+
+
+def stack(**sections: Any) -> Stack:
+    return Stack.model_validate(SCRIPTED | sections)
+
+
+@pytest.fixture
+def health(ray_cluster: int) -> Iterator[dict[str, Any]]:
+    """What `/health` says of a scripted app, once it is ready."""
+    serve.run(build(stack()), name="parley", route_prefix="/")
+    url, due = f"http://127.0.0.1:{ray_cluster}/health", time.monotonic() + LONG_S
+    while (answer := httpx.get(url, timeout=LONG_S)).status_code != 200:
+        assert time.monotonic() < due, answer.text
+        time.sleep(0.1)
+    yield answer.json()
+    serve.delete("parley")
+
+
+@pytest.mark.serve
+def test_the_app_lives_in_its_replica_and_knows_it(health: dict[str, Any]) -> None:
+    deployments = serve.status().applications["parley"].deployments
+    assert set(deployments) == {"Ingress", "Transcriber", "LanguageModel", "Synthesizer"}
+    assert health["proxy"] == "python"
+    assert health["replica"]
+
+
+def test_the_app_is_late_bound_and_never_pickled() -> None:
+    """Pins Ray 2.60: `@serve.ingress()` without an app takes `__serve_build_asgi_app__`'s, made
+    in the replica. What travels holds no app, and so none of its locks, sockets and clients."""
+    pickled: Any = cloudpickle.loads(cloudpickle.dumps(Ingress.func_or_class))
+    assert callable(pickled.__serve_build_asgi_app__)
+    held = [cell.cell_contents for cell in pickled.__init__.__closure__ or ()]
+    assert not [each for each in held if isinstance(each, FastAPI)]
+    assert None in held, "Ray's `frozen_app_or_func`"
+
+
+@pytest.mark.serve
+@pytest.mark.parametrize(
+    ("sections", "said"),
+    [
+        ({"ingress": IngressSection(max_calls=500)}, "set max_ongoing_requests to 520"),
+        ({"twilio": Twilio(auth_token_env="NO_SUCH_VARIABLE")}, "export NO_SUCH_VARIABLE="),
+    ],
+)
+def test_what_cannot_serve_does_not_start_and_says_why(
+    ray_cluster: int, sections: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(RuntimeError):
+        serve.run(build(stack(**sections)), name="mistaken", route_prefix="/mistaken")
+    message = serve.status().applications["mistaken"].deployments["Ingress"].message
+    serve.delete("mistaken")
+    assert said in message
+
+
+@pytest.mark.serve
+async def test_serve_tells_its_host(ray_cluster: int) -> None:
+    """Pins Ray 2.60's private way to it: Serve has no public one."""
+    assert await http_host() == "127.0.0.1"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+def test_loopback_needs_no_token(host: str) -> None:
+    check_exposure(host, None)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "voice.example.com"])
+def test_beyond_loopback_a_token_is_needed(host: str) -> None:
+    check_exposure(host, "a-token")
+    with pytest.raises(ValueError, match=r"args\.twilio\.auth_token_env"):
+        check_exposure(host, None)
+
+
+def test_a_full_ingress_must_have_room_for_the_busy_line() -> None:
+    check_room(99, 100)
+    with pytest.raises(ValueError, match="max_ongoing_requests to 120"):
+        check_room(100, 100)
+
+
+def test_a_secret_is_read_by_the_name_of_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THE_KEY", "value")
+    monkeypatch.setenv("EMPTY", "")
+    assert secret("THE_KEY", "llm.api_key_env") == "value"
+    assert secret(None, "llm.api_key_env") is None
+    for unset in ("EMPTY", "NO_SUCH_VARIABLE"):
+        with pytest.raises(ValueError, match=f"args.llm.api_key_env names {unset}"):
+            secret(unset, "llm.api_key_env")
+
+
+def test_endpoints_take_the_place_of_handles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THE_KEY", "value")
+    section = OpenAI(
+        engine="openai", base_url="http://127.0.0.1:1/v1", model="m", api_key_env="THE_KEY"
+    )
+    remote = stack(stt=section, llm=section, tts=section)
+    assert isinstance(transcriber(remote, None), EndpointTranscriber)
+    assert isinstance(language_model(remote, None), EndpointLanguageModel)
+    assert isinstance(synthesizer(remote, None), EndpointSynthesizer)
