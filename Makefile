@@ -42,6 +42,7 @@ $(VENV)/venv.stamp:
 	  echo "error: no Python 3.11 under the name $(PYTHON). Install it (Debian, Ubuntu: python3.11"; \
 	  echo "and python3.11-venv; or: pyenv install 3.11), or name it: make PYTHON=/path/to/python3.11"; \
 	  exit 1; } >&2
+	@[ "$$(uname -sm)" = "Linux x86_64" ] || echo "warning: the pinned list is for Linux x86-64" >&2
 	@$(PYTHON) -m venv --clear $(VENV)
 	@touch $@
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from weights import manifest
-from weights.catalog import Model
+from weights.catalog import MODELS, Model
 from weights.sources import SourceError, fetch
 
 DOWNLOADS = ".downloads-"
@@ -82,13 +82,14 @@ def _fill(model: Model, cache: Path, folder: Path, report: Report) -> None:
 
 
 def _advice(model: Model, error: SourceError) -> str:
+    others = " ".join(other.name for other in MODELS if other.name != model.name)
     return (
         f"{model.name}: {error}\n"
         "If the network or the disk was at fault, run the same command again: what is complete is "
         "kept.\nIf the package is gone or was changed, use another source: "
         "in serve_config.yaml set\n"
         f"    {model.instead}\n"
-        f"and leave this model out: make serve WEIGHTS='NAME ...' with the others' names."
+        f"and leave this model out: make serve WEIGHTS='{others}'"
     )
 
 

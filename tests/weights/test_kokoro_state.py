@@ -9,8 +9,11 @@ import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from weights.kokoro_state import convolution_state, lstm_state, module_path
+from weights.kokoro_state import convolution_state, lstm_state, module_path, state_from_onnx
 from weights.onnx_tensors import OnnxWeights
+from weights.quiet import quiet
+
+FOLDER = Path(__file__).parent.parent.parent / ".weights" / "kokoro-82m"
 
 RANDOM = np.random.default_rng(7)
 HIDDEN, INPUTS, STEPS = 3, 4, 5
@@ -99,14 +102,71 @@ def test_names_of_the_export(exported: str, path: str) -> None:
     assert module_path(exported) == path
 
 
+@pytest.fixture(scope="module")
+def prepared() -> dict[str, dict[str, torch.Tensor]]:
+    return torch.load(FOLDER / "kokoro-v1_0.pth", weights_only=True)
+
+
+def write_export(state: dict[str, np.ndarray], path: Path) -> None:
+    """An export of a state as PyTorch's exporter leaves it: weight norm folded into nameless
+    weights, LSTM gates in ONNX's order, the rest under its own name."""
+    nodes, weights = [], {}
+    for name, array in state.items():
+        module, _, kind = name.rpartition(".")
+        node = "/" + module.replace(".", "/")
+        if kind == "weight_v":
+            length = np.linalg.norm(array.reshape(len(array), -1), axis=1).reshape(-1, 1, 1)
+            weights[f"onnx::{name}"] = state[f"{module}.weight_g"] * array / length
+            nodes.append(helper.make_node("Conv", ["x", f"onnx::{name}"], [node], f"{node}/Conv"))
+        elif kind == "weight_ih_l0":
+            inputs = [f"onnx::{module}.{part}" for part in "WRB"]
+            weights |= dict(zip(inputs, onnx_lstm(state, module), strict=True))
+            nodes.append(helper.make_node("LSTM", ["x", *inputs], [node], f"{node}/LSTM"))
+        elif kind != "weight_g" and "_l0" not in kind:
+            weights[name] = array
+    tensors = [numpy_helper.from_array(array, name) for name, array in weights.items()]
+    onnx.save(helper.make_model(helper.make_graph(nodes, "export", [], [], tensors)), str(path))
+
+
+def onnx_lstm(state: dict[str, np.ndarray], module: str) -> list[np.ndarray]:
+    def stacked(kind: str) -> np.ndarray:
+        both = [state[f"{module}.{kind}_{layer}"] for layer in ("l0", "l0_reverse")]
+        gates = [np.split(rows, 4) for rows in both]  # torch: input, forget, cell, output
+        return np.stack([np.concatenate([i, o, f, c]) for i, f, c, o in gates])
+
+    biases = np.concatenate([stacked("bias_ih"), stacked("bias_hh")], axis=1)
+    return [stacked("weight_ih"), stacked("weight_hh"), biases]
+
+
 @pytest.mark.models
-def test_prepared_state_and_voices_are_finite_and_shaped() -> None:
-    folder = Path(__file__).parent.parent.parent / ".weights" / "kokoro-82m"
-    state = torch.load(folder / "kokoro-v1_0.pth", weights_only=True)
-    assert set(state) == {"bert", "bert_encoder", "predictor", "text_encoder", "decoder"}
-    tensors = [tensor for submodule in state.values() for tensor in submodule.values()]
-    assert len(tensors) == 688 and all(torch.isfinite(tensor).all() for tensor in tensors)
-    voices = sorted((folder / "voices").glob("*.pt"))
+def test_an_export_of_the_prepared_state_gives_it_back(
+    prepared: dict[str, dict[str, torch.Tensor]], tmp_path: Path
+) -> None:
+    flat = {f"{top}.{k}": v.numpy() for top, part in prepared.items() for k, v in part.items()}
+    write_export(flat, tmp_path / "export.onnx")
+    with quiet():
+        again = state_from_onnx(tmp_path / "export.onnx", FOLDER / "config.json")
+    assert again.keys() == prepared.keys()
+    for top, part in prepared.items():
+        assert again[top].keys() == part.keys()
+        for name in part:
+            if not name.endswith("weight_v"):  # only its direction counts
+                torch.testing.assert_close(again[top][name], part[name], rtol=1e-5, atol=1e-5)
+
+    del flat["bert_encoder.weight"]
+    write_export(flat, tmp_path / "export.onnx")
+    with quiet(), pytest.raises(ValueError, match=r"missing \['bert_encoder.weight'\]"):
+        state_from_onnx(tmp_path / "export.onnx", FOLDER / "config.json")
+
+
+@pytest.mark.models
+def test_prepared_state_and_voices_are_finite_and_shaped(
+    prepared: dict[str, dict[str, torch.Tensor]],
+) -> None:
+    tensors = [tensor for part in prepared.values() for tensor in part.values()]
+    assert len(tensors) == 688
+    assert all(torch.isfinite(tensor).all() for tensor in tensors)
+    voices = sorted((FOLDER / "voices").glob("*.pt"))
     assert len(voices) == 54
     for voice in voices:
         assert torch.load(voice, weights_only=True).shape == (510, 1, 256)

@@ -136,7 +136,7 @@ def test_vanished_source_says_what_to_do_instead(model: Model, index: Path, tmp_
     (index / model.archives[0].filename).unlink()
     with pytest.raises(PreparationError) as caught:
         told(model, tmp_path / "dest")
-    for part in ("toy: toy-weights==1.0", "args.stt.model: example/toy", "serve_config.yaml"):
+    for part in ("toy: toy-weights==1.0", "args.stt.model: example/toy", "WEIGHTS='whisper"):
         assert part in str(caught.value)
 
 
