@@ -24,7 +24,7 @@ default time-outs of a request and of a whole reply."""
 
 
 class ServeMetrics:
-    """Raises KeyError-like errors of Ray for a tag that is not declared here."""
+    """Raises ValueError where a tag that `TAGS` declares is missing."""
 
     def __init__(self) -> None:
         self._counters = {
