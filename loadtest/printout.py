@@ -1,6 +1,8 @@
 """What a person at a terminal sees of a simulated call, and what a program does."""
 
 import json
+import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
@@ -50,12 +52,8 @@ class ForPeople:
     def over(self, phone: Phone, wav: Path) -> None:
         seconds = phone.now / 8_000
         self._line("heard", "bold", f"{seconds:.1f} s of what the caller heard: {wav}")
-        for fault in phone.faults:
-            self._line("fault", "red", fault)
-        if phone.late_frames:
-            late = f"{phone.late_frames} of the caller's frames left over {LATE_MS:.0f} ms late"
-            worst = f"(worst {phone.latest_ms:.0f} ms): this machine is too busy to measure"
-            self._line("late", "yellow", f"{late} {worst}")
+        for trouble in troubles(phone):
+            self._line("note", "yellow", trouble)
 
     def _line(self, label: str, style: str, text: str) -> None:
         self._console.print(Styled(f"{label:>7}  ", style), Styled(text), sep="", soft_wrap=True)
@@ -76,4 +74,14 @@ class ForPrograms:
         errors = told.pop("errors")
         print(json.dumps({**told, "heard_wav": str(self._wav), "errors": errors}), flush=True)
 
-    def over(self, phone: Phone, wav: Path) -> None: ...
+    def over(self, phone: Phone, wav: Path) -> None:
+        for trouble in troubles(phone):
+            print(trouble, file=sys.stderr)
+
+
+def troubles(phone: Phone) -> Iterator[str]:
+    """What makes the call's figures doubtful: the server's faults and the caller's own."""
+    yield from phone.faults
+    if phone.late_frames:
+        late = f"{phone.late_frames} of the caller's own frames left over {LATE_MS:.0f} ms late"
+        yield f"{late} (worst {phone.latest_ms:.0f} ms): first audio is not exact"

@@ -1,4 +1,5 @@
 import base64
+import time
 
 import numpy as np
 import pytest
@@ -113,3 +114,11 @@ async def test_silence_goes_on_for_ever() -> None:
     async with media_server(how) as url, dial(url, Start(), pace=0.05) as phone:
         await phone.passed(20_000)
         await phone.until(lambda: True if len(how.events("media")) > 100 else None)
+
+
+async def test_the_caller_knows_when_it_was_late_itself() -> None:
+    async with media_server(Answering()) as url, dial(url, Start()) as phone:
+        await phone.passed(800)
+        time.sleep(0.1)  # noqa: ASYNC251 (the machine is busy elsewhere)
+        await phone.until(lambda: phone.late_frames or None)
+    assert phone.latest_ms > 20
