@@ -12,7 +12,12 @@ import numpy as np
 import pytest
 from ray import serve
 from ray.exceptions import ActorDiedError, GetTimeoutError, RayTaskError
-from ray.serve.exceptions import BackPressureError
+from ray.serve._private.common import DeploymentID
+from ray.serve.exceptions import (
+    BackPressureError,
+    DeploymentUnavailableError,
+    RequestCancelledError,
+)
 
 from audio.pcm import Audio
 from conversation.fallbacks import FailureClass
@@ -200,6 +205,8 @@ async def test_a_full_queue_is_a_rate_limit(ray_cluster: int) -> None:
         (ConnectionResetError("reset"), FailureClass.NETWORK),
         (TypeError("no such argument"), FailureClass.INVALID),
         (KeyError("choices"), FailureClass.SERVER),
+        (DeploymentUnavailableError(DeploymentID("LanguageModel")), FailureClass.SERVER),
+        (RequestCancelledError("r-1"), FailureClass.NETWORK),
         (RayTaskError("reply", "traceback", ValueError("no")), FailureClass.INVALID),
     ],
 )

@@ -1,7 +1,10 @@
 """The ingress as a deployment: built in its replica, from what only the replica can see."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import cloudpickle
@@ -29,6 +32,7 @@ from deployments.ingress import (
     transcriber,
 )
 
+ROOT = Path(__file__).parent.parent.parent
 LONG_S = 60.0
 SCRIPTED: dict[str, Any] = {
     "stt": {"engine": "scripted"},
@@ -70,6 +74,14 @@ def test_the_app_is_late_bound_and_never_pickled() -> None:
     held = [cell.cell_contents for cell in pickled.__init__.__closure__ or ()]
     assert not [each for each in held if isinstance(each, FastAPI)]
     assert None in held, "Ray's `frozen_app_or_func`"
+
+
+def test_no_model_library_comes_with_the_builder_or_the_ingress() -> None:
+    """vLLM alone takes 10 s and 700 MB, and the ingress's process has no use for any of them."""
+    heavy = "{'vllm', 'torch', 'transformers', 'faster_whisper', 'kokoro', 'ray.serve.llm'}"
+    code = f"import sys, deployments.app; sys.exit(', '.join({heavy} & set(sys.modules)) or None)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert run.returncode == 0, run.stderr
 
 
 @pytest.mark.serve
