@@ -206,9 +206,14 @@ def end_calls(app: str) -> None:
     from ray.exceptions import RayError
     from ray.serve.exceptions import RayServeException
 
+    ends = time.monotonic() + END_CALLS_S
     try:
         ingress = serve.get_deployment_handle("Ingress", app)
-        ingress.broadcast("end_calls").results(timeout_s=END_CALLS_S)
+        # A new handle knows no replica until Serve's controller has told it.
+        while not ingress.broadcast("end_calls").results(timeout_s=END_CALLS_S):
+            if time.monotonic() > ends:
+                return
+            time.sleep(0.1)
     except (RayError, RayServeException, TimeoutError, ValueError):
         pass  # what is left ends with its process
 

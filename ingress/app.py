@@ -79,6 +79,7 @@ def state_of(shared: Replica) -> dict[str, Any]:
         "waiting_for": waiting_for,
         "active_calls": shared.admission.active,
         "peak_calls": shared.admission.peak,
+        "tasks": len(asyncio.all_tasks()),
     }
 
 

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
-from starlette.websockets import WebSocketState
 
 from configs.agents import Agent
 from conversation.endpointing import Thresholds
@@ -67,7 +67,7 @@ async def answer(replica: Replica, socket: WebSocket) -> None:
         code, reason = INTERNAL, "internal error"
         log.crash(group)
     replica.metrics.count("parley_calls_total", outcome=OUTCOMES.get(code, "refused"))
-    if socket.application_state is WebSocketState.CONNECTED:
+    with suppress(WebSocketDisconnect, RuntimeError):  # the peer may have closed it already
         await socket.close(code, reason[:120])  # a close frame's reason is at most 123 bytes
 
 

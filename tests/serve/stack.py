@@ -1,0 +1,102 @@
+"""A stack as a user starts it: `python -m deployments CONFIG`, on ports of its own."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import coverage
+import httpx
+import psutil
+
+from deployments.local_cluster import free_ports
+
+ROOT = Path(__file__).parents[2]
+START_WITHIN_S = 240
+STOP_WITHIN_S = 15
+
+
+class Stack:
+    def __init__(self, process: subprocess.Popen[str], url: str, log: Path) -> None:
+        self.process, self.url, self.log = process, url, log
+
+    @property
+    def printed(self) -> str:
+        return self.log.read_text()
+
+    @property
+    def dashboard(self) -> str:
+        found = re.search(r"dashboard\s+(http://\S+)", self.printed)
+        assert found, self.printed
+        return found[1]
+
+    def health(self) -> dict[str, Any]:
+        return httpx.get(f"{self.url}/health", timeout=10).json()
+
+    def processes(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def replicas(self, deployment: str) -> list[psutil.Process]:
+        """Processes of a deployment's replicas, as Ray titles them."""
+        title = f"ray::ServeReplica:parley:{deployment}"
+        return [one for one in self.processes() if title_of(one).startswith(title)]
+
+    def stop(self) -> float:
+        """Ctrl-C, as a terminal sends it: to the whole group. Gives the seconds it took."""
+        begun = time.monotonic()
+        os.killpg(self.process.pid, signal.SIGINT)
+        self.process.wait(STOP_WITHIN_S + 10)
+        return time.monotonic() - begun
+
+
+def title_of(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
+
+
+@contextmanager
+def running(config: Path, log: Path, *, until: str = "Parley is ready") -> Iterator[Stack]:
+    (port,) = free_ports(1)
+    command = [sys.executable, "-m", "deployments", str(config), "--port", str(port)]
+    with log.open("w") as printed:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            stdout=printed,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+            env=environment(),
+        )
+    stack = Stack(process, f"http://127.0.0.1:{port}", log)
+    try:
+        wait_until(lambda: until in stack.printed or process.poll() is not None, START_WITHIN_S)
+        assert until in stack.printed, stack.printed
+        yield stack
+    finally:
+        if process.poll() is None:
+            stack.stop()
+
+
+def environment() -> dict[str, str]:
+    """Ours, and when coverage is measured what makes Ray's workers measure theirs."""
+    found = dict(os.environ)
+    if coverage.Coverage.current():
+        found["PARLEY_COVERAGE"] = str(ROOT)
+        found["PYTHONPATH"] = str(ROOT / "tests" / "serve" / "measured")
+    return found
+
+
+def wait_until(met: Any, seconds: float) -> None:
+    ends = time.monotonic() + seconds
+    while not met():
+        assert time.monotonic() < ends, f"not within {seconds} s"
+        time.sleep(0.1)

@@ -1,0 +1,175 @@
+"""The real Serve, HAProxy and ingress; scripted models, so that replicas may be killed."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+
+from loadtest.phone import CallEnded
+from loadtest.utterance import read_utterance
+from tests.serve.callers import CLIPS, call, closed_turns, short, turn
+from tests.serve.stack import ROOT, STOP_WITHIN_S, Stack, running, title_of, wait_until
+
+pytestmark = [pytest.mark.serve, pytest.mark.timeout(600)]
+CONFIG = ROOT / "configs" / "scripted.yaml"
+MODELS = ("Transcriber", "LanguageModel", "Synthesizer")
+MIB = 2**20
+# The script counts the user's messages as the model is told them: before a greeting there is one.
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory):
+    with running(CONFIG, tmp_path_factory.mktemp("scripted") / "log") as one:
+        yield one
+
+
+def test_a_line_per_stage_then_what_to_try(stack: Stack):
+    lines = stack.printed.splitlines()
+    for stage in ("ray", "serve", "ingress", "transcriber", "language model", "synthesizer"):
+        assert sum(line.startswith(f"{stage} ") for line in lines) == 1, stack.printed
+    assert "make call" in stack.printed and f"{stack.url}/twilio/voice" in stack.printed
+    assert "INFO" not in stack.printed and "Traceback" not in stack.printed
+    assert stack.health()["proxy"] == "haproxy"
+
+
+def test_make_call_prints_one_json_object_a_turn(stack: Stack, tmp_path: Path):
+    command = [sys.executable, "-m", "loadtest", "call", "--json", "--turns", "2"]
+    command += ["--url", stack.url, "--out", str(tmp_path / "heard.wav")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    turns = [json.loads(line) for line in done.stdout.splitlines()]
+    keys = {"turn", "transcript", "reply", "first_audio_ms", "stages_ms", "heard_wav", "errors"}
+    assert [one["turn"] for one in turns] == [1, 2]
+    assert all(set(one) == keys and one["errors"] == [] for one in turns)
+    assert turns[1]["reply"] == f"You said: {turns[1]['transcript']} That was message 3."
+    assert turns[1]["first_audio_ms"] > turns[1]["stages_ms"]["endpoint"] > 400
+    assert Path(turns[0]["heard_wav"]).stat().st_size > 8_000
+
+
+async def test_killed_replicas_of_each_model_cost_no_call_a_turn(stack: Stack):
+    clips = [read_utterance(clip) for clip in CLIPS[:3]]
+
+    async def hold(number: int, killed: asyncio.Barrier) -> list[dict]:
+        async with call(stack) as phone:
+            turns = [await turn(phone, clips[number])]
+            for _ in MODELS:
+                await killed.wait()  # all calls are between two turns
+                await killed.wait()  # the replica is dead
+                turns.append(await turn(phone, clips[number]))
+            return turns
+
+    async def kill(killed: asyncio.Barrier) -> None:
+        for model in MODELS:
+            await killed.wait()
+            victims = stack.replicas(model)
+            assert len(victims) == 2, f"{model} has {len(victims)} replicas"
+            os.kill(victims[0].pid, signal.SIGKILL)
+            await killed.wait()
+
+    barrier = asyncio.Barrier(4)
+    *calls, _ = await asyncio.gather(*(hold(n, barrier) for n in range(3)), kill(barrier))
+    for turns in calls:
+        assert [one["outcome"] for one in turns] == ["answered"] * 4
+        for number, one in enumerate(turns, start=2):
+            assert one["reply"] == f"You said: {one['transcript']} That was message {number}."
+    assert len({turns[0]["transcript"] for turns in calls}) > 1  # and nobody heard another
+    wait_until(lambda: all(len(stack.replicas(model)) == 2 for model in MODELS), 60)
+
+
+async def test_a_hundred_calls_leave_nothing_behind(stack: Stack):
+    """One after the other, then at once: memory, tasks and sockets come back."""
+    (ingress,) = stack.replicas("Ingress")
+
+    async def one_call(turns: int) -> str:
+        async with call(stack, pace=0) as phone:
+            answers = [await turn(phone, short()) for _ in range(turns)]
+            return answers[-1]["outcome"]
+
+    await asyncio.gather(*(one_call(1) for _ in range(30)))  # what is loaded at first use
+    settled(stack)
+    sockets, memory = open_sockets(ingress), ingress.memory_info().rss
+    for _ in range(100):
+        assert await one_call(1) == "answered"
+    settled(stack)
+    after_sequence = ingress.memory_info().rss
+    outcomes = await asyncio.gather(*(one_call(1) for _ in range(100)))
+    assert outcomes == ["answered"] * 100
+    settled(stack)
+    after_burst = ingress.memory_info().rss
+    grown = {"sequence": after_sequence - memory, "burst": after_burst - memory}
+    assert max(grown.values()) <= 50 * MIB, grown
+    assert open_sockets(ingress) <= sockets + 2
+    assert stack.health()["peak_calls"] >= 100
+
+
+def settled(stack: Stack) -> None:
+    """Calls are over, and only the standing tasks are left."""
+    wait_until(lambda: stack.health()["active_calls"] == 0, 20)
+    wait_until(lambda: stack.health()["tasks"] <= 40, 20)
+
+
+def open_sockets(process: psutil.Process) -> int:
+    return len([one for one in process.net_connections() if one.status == "ESTABLISHED"])
+
+
+async def test_a_call_outlives_a_new_version(tmp_path: Path):
+    """HAProxy ends the sockets of a reloaded process after 120 s, unless told otherwise."""
+    new = yaml.safe_load(CONFIG.read_text())
+    new["applications"][0]["args"]["llm"]["replies"] = ["The new version."]
+    with running(CONFIG, tmp_path / "log") as stack:
+        new["http_options"]["port"] = int(stack.url.rsplit(":", 1)[1])
+        (tmp_path / "new.yaml").write_text(yaml.safe_dump(new))
+        async with call(stack) as phone:
+            begun = time.monotonic()
+            assert (await turn(phone, short()))["outcome"] == "answered"
+            await deploy(stack, tmp_path / "new.yaml")
+            await asyncio.to_thread(wait_until, lambda: new_version_answers(stack), 90)
+            while time.monotonic() - begun < 160:
+                last = await turn(phone, short())
+                assert last["outcome"] == "answered" and last["reply"].startswith("You said")
+                await asyncio.sleep(10)
+            assert len(closed_turns(phone)) >= 8
+
+
+async def deploy(stack: Stack, config: Path) -> None:
+    serve = Path(sys.executable).parent / "serve"
+    process = await asyncio.create_subprocess_exec(
+        str(serve), "deploy", str(config), "--address", stack.dashboard,
+        env={**os.environ, "RAY_AUTH_MODE": "token"}, cwd=ROOT,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    printed, _ = await process.communicate()
+    assert process.returncode == 0, printed.decode()
+
+
+def new_version_answers(stack: Stack) -> bool:
+    async def reply() -> str:
+        try:
+            async with call(stack) as phone:
+                return (await turn(phone, short()))["reply"]
+        except (CallEnded, OSError, TimeoutError):
+            return ""
+
+    return asyncio.run(reply()) == "The new version."
+
+
+async def test_ctrl_c_ends_an_open_call_and_every_process(tmp_path: Path):
+    with running(CONFIG, tmp_path / "log") as stack:
+        ours = stack.processes()
+        async with call(stack) as phone:
+            await turn(phone, short())
+            took_s, ended = await asyncio.gather(asyncio.to_thread(stack.stop), phone.ended())
+        assert ended.code == 1000, ended
+        assert took_s < STOP_WITHIN_S
+        assert stack.process.returncode == 0
+        left = [title_of(one) for one in ours if one.is_running() and title_of(one)]
+        assert not left
+        assert stack.printed.splitlines()[-1].startswith("stop ")
