@@ -166,7 +166,7 @@ events = st.one_of(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(events, max_size=40), st.booleans(), st.sampled_from([0, 2]))
 def test_no_sequence_of_events_breaks_the_laws(sequence, interruptible, limit):
     state = started(interruptible=interruptible, max_queued_turns=limit, greeting="Hi.")
@@ -195,7 +195,7 @@ def test_no_sequence_of_events_breaks_the_laws(sequence, interruptible, limit):
     assert run(state, CallEnded("over"))[0].over
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.sampled_from(["heard", "sent", "drop"]), max_size=12))
 def test_history_holds_exactly_the_phrases_that_were_heard(steps):
     state, _ = run(started(), *spoken())
