@@ -115,6 +115,12 @@ class Twilio(Section):
     )
     busy_line: str = "All our lines are busy. Please call again in a few minutes."
 
+    @model_validator(mode="after")
+    def _signatures_need_the_public_url(self) -> "Twilio":
+        if self.auth_token_env and not self.public_url:
+            raise ValueError("auth_token_env needs public_url: Twilio signs the address it calls")
+        return self
+
 
 class Ingress(Section):
     """One ingress replica's own limits."""

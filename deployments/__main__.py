@@ -20,10 +20,12 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from configs.schema import Stack
+from conversation.fallbacks import FailureClass
 from deployments.local_cluster import local_cluster
 
 POLL_S = 0.5
 END_CALLS_S = 3.0
+HOPELESS = (FailureClass.INVALID, FailureClass.AUTH)
 FAILED = ("DEPLOY_FAILED", "UNHEALTHY")
 
 
@@ -168,10 +170,18 @@ def watch(url: str, stages: Stages) -> None:
                 for part in ready_parts(health) - known:
                     known.add(part)
                     stages.done(part, "ready", time.monotonic() - begun)
+                raise_if_hopeless(health["waiting_for"])
                 if not health["waiting_for"]:
                     note(f"{url}/health says {health['status']}, through {health['proxy']}")
                     return
             time.sleep(POLL_S)
+
+
+def raise_if_hopeless(waiting_for: dict[str, str]) -> None:
+    """Some failures only a person can mend, such as a voice that does not exist."""
+    for part, why in waiting_for.items():
+        if why.startswith(HOPELESS):
+            raise ConfigError(f"the {part} refuses this configuration. {why}")
 
 
 def ready_parts(health: dict[str, Any]) -> set[str]:

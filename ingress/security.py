@@ -46,7 +46,7 @@ def upgrade_signed_by_twilio(auth_token: str, url: str, signature: str) -> bool:
     """The same for a stream's upgrade, a GET without fields. Twilio signs the wss URL of the
     TwiML; its documentation also tells of a trailing slash, and some see https signed."""
     bare = url.rstrip("/")
-    web = bare.replace("wss://", "https://", 1)
+    web = bare.replace("ws", "http", 1)
     signed = (bare, f"{bare}/", web, f"{web}/")
     return any(signed_by_twilio(auth_token, candidate, {}, signature) for candidate in signed)
 

@@ -47,7 +47,7 @@ def upgrade_allowed(replica: Replica, socket: WebSocket) -> bool:
     token, base = replica.secrets.twilio_auth_token, replica.stack.twilio.public_url
     if not token:
         return True
-    url = f"{str(base).rstrip('/')}/twilio/media".replace("https://", "wss://", 1)
+    url = f"{str(base).rstrip('/')}/twilio/media".replace("http", "ws", 1)
     return upgrade_signed_by_twilio(token, url, socket.headers.get("x-twilio-signature", ""))
 
 

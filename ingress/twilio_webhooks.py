@@ -87,12 +87,12 @@ def public_url(replica: Replica, request: Request, scheme: str) -> str:
 
 
 def public_base(replica: Replica, request: Request, scheme: str) -> str:
-    if configured := replica.stack.twilio.public_url:
-        parts = urlsplit(str(configured))
-        return f"{scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+    """`scheme` is https or wss; a plain server's are http and ws."""
+    configured = replica.stack.twilio.public_url
+    seen = urlsplit(str(configured)) if configured else urlsplit(str(request.base_url))
     plain = {"https": "http", "wss": "ws"}[scheme]
-    secure = request.url.scheme in ("https", "wss")
-    return f"{scheme if secure else plain}://{request.url.netloc}"
+    secure = seen.scheme == "https"
+    return f"{scheme if secure else plain}://{seen.netloc}{seen.path.rstrip('/')}"
 
 
 def stream_url(replica: Replica, request: Request) -> str:
