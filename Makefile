@@ -27,7 +27,9 @@ call: $(VENV)/run.stamp ## call the running stack as Twilio would (ARGS="--help"
 	@$(RUN) -m loadtest call $(ARGS)
 
 test: setup $(VENV)/dev.stamp ## the full test suite, real models included
-	$(RUN) -m pytest --cov $(ARGS)
+	$(RUN) -m pytest --cov --cov-report= $(ARGS)
+	$(if $(ARGS),,$(RUN) -m coverage report --fail-under=85)
+	$(if $(ARGS),,$(RUN) -m coverage report --include='conversation/*,audio/*' --fail-under=95)
 
 lint: $(VENV)/dev.stamp ## ruff and pyright
 	$(RUN) -m ruff check $(SOURCES)
