@@ -166,12 +166,14 @@ def _apologise(state: Conversation, failed: Failed) -> Step:
 
 def _take(state: Conversation, text: str) -> Step:
     """The caller has said `text`: answer now, or after what is being said or waits already."""
-    if state.phase == "listening":
-        return _next(replace(state, queued=(*state.queued, text)))
+    queued = replace(state, queued=(*state.queued, text))
+    answering, commands = _next(queued)
+    if commands:
+        return answering, commands
     limit = state.policy.max_queued_turns
-    if limit and len(state.queued) >= limit:
+    if limit and len(queued.queued) > limit:
         return state, (Note("queue_full", text),)
-    return replace(state, queued=(*state.queued, text)), (Note("queued", text),)
+    return queued, (Note("queued", text),)
 
 
 def _next(state: Conversation) -> Step:
