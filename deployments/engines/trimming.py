@@ -72,6 +72,6 @@ def trimmed(
     begin_s, length_s = begin / rate_hz, len(kept) / rate_hz
 
     def within(second: float) -> float:
-        return round(min(max(second - begin_s, 0.0), length_s), 4)
+        return min(max(second - begin_s, 0.0), length_s)
 
     return kept, tuple(Word(w.text, within(w.start_s), within(w.end_s)) for w in words)
