@@ -111,7 +111,7 @@ def run(config: dict[str, Any], stack: Stack, console: Console) -> None:
         deploy(config, stages)
         url = f"http://{config['http_options']['host']}:{config['http_options']['port']}"
         watch(url, stages)
-        console.print(ready_lines(url, dashboard))
+        console.print(ready_lines(url, dashboard, signed=bool(stack.twilio.auth_token_env)))
         while True:
             time.sleep(3600)
     except Stopped:
@@ -228,11 +228,12 @@ def end_calls(app: str) -> None:
         pass  # what is left ends with its process
 
 
-def ready_lines(url: str, dashboard: str) -> str:
+def ready_lines(url: str, dashboard: str, *, signed: bool) -> str:
+    security = "signatures checked" if signed else "no auth token configured: loopback only"
     return (
         f"\n[bold green]Parley is ready.[/] Try it from another terminal: [bold]make call[/]\n"
         f"  health      {url}/health\n"
-        f"  Twilio      POST {url}/twilio/voice\n"
+        f"  Twilio      POST {url}/twilio/voice   {security}\n"
         f"  dashboard   {dashboard}   logs and metrics of every replica\n"
         f"Ctrl-C ends open calls and stops everything."
     )

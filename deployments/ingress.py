@@ -14,6 +14,7 @@ from ray import serve
 from ray.serve._private.constants import RAY_SERVE_ENABLE_HA_PROXY
 from ray.serve.context import _get_global_client  # pyright: ignore[reportPrivateUsage]
 from ray.serve.handle import DeploymentHandle
+from uvicorn.protocols.websockets.auto import AutoWebSocketsProtocol
 
 from configs.schema import OpenAI, Stack
 from deployments.handles import LanguageModelHandle, SynthesizerHandle, TranscriberHandle
@@ -50,6 +51,7 @@ class Ingress:
         auth_token = secret(self._stack.twilio.auth_token_env, "twilio.auth_token_env")
         check_exposure(await http_host(), auth_token)
         log_calls()
+        let_calls_end_by_themselves()
         self._app = create_app(
             self._stack,
             self._backends(),
@@ -76,6 +78,16 @@ class Ingress:
             language_model(self._stack, self._language_model),
             synthesizer(self._stack, self._synthesizer),
         )
+
+
+def let_calls_end_by_themselves() -> None:
+    """Keep a draining replica's sockets open.
+
+    30 s into draining Serve ends its uvicorn server so that the listener closes, and uvicorn then
+    closes every WebSocket with code 1012. Requests, our calls among them, have until
+    `graceful_shutdown_timeout_s` all the same: Serve waits for them itself.
+    """
+    AutoWebSocketsProtocol.shutdown = lambda _: None  # pyright: ignore
 
 
 def log_calls() -> None:
