@@ -14,6 +14,7 @@ from conversation.fallbacks import FailureClass
 from deployments.engines.english import load_spacy_model, spacy_model_for_misaki
 from deployments.engines.folders import local_folder
 from deployments.engines.lanes import Lane
+from deployments.engines.memory import FreedMemory
 from deployments.engines.trimming import trimmed, words_of
 from ingress.backends import BackendError, Speech
 
@@ -51,6 +52,7 @@ class Kokoro:
             torch.set_num_threads(settings.threads)
             self._model = self._loaded().to(settings.device).eval()
             self._pipelines = self._english_pipelines()
+        self._freed = FreedMemory()
         self._speak_once()
 
     def voices(self) -> list[str]:
@@ -94,6 +96,7 @@ class Kokoro:
             samples, words = trimmed(result.audio.numpy(), words, RATE_HZ)
             if len(samples):
                 yield Speech(Audio(samples, RATE_HZ), words)
+        self._freed.after_pass()
 
     def _next(self, results: Iterator[Any]) -> Any | None:
         try:
