@@ -13,8 +13,7 @@ import pytest
 from fastapi import FastAPI
 from ray import serve
 
-from configs.schema import Ingress as IngressSection
-from configs.schema import OpenAI, Stack, Twilio
+from configs.schema import OpenAI, Stack
 from deployments.app import build
 from deployments.engines.endpoint import (
     EndpointLanguageModel,
@@ -88,8 +87,11 @@ def test_no_model_library_comes_with_the_builder_or_the_ingress() -> None:
 @pytest.mark.parametrize(
     ("sections", "said"),
     [
-        ({"ingress": IngressSection(max_calls=500)}, "set max_ongoing_requests to 520"),
-        ({"twilio": Twilio(auth_token_env="NO_SUCH_VARIABLE")}, "export NO_SUCH_VARIABLE="),
+        ({"ingress": {"max_calls": 500}}, "set max_ongoing_requests to 520"),
+        (
+            {"twilio": {"auth_token_env": "NO_SUCH_VARIABLE", "public_url": "https://a.example"}},
+            "export NO_SUCH_VARIABLE=",
+        ),
     ],
 )
 def test_what_cannot_serve_does_not_start_and_says_why(
