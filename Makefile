@@ -12,7 +12,7 @@ TORCH = $(shell grep '^torch==' requirements/cpu.txt)
 TORCH_INDEX := https://download.pytorch.org/whl/cpu
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test call lint weights
+.PHONY: help setup serve test call bench lint weights
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -30,6 +30,9 @@ test: setup $(VENV)/dev.stamp ## the full test suite, real models included
 	$(RUN) -m pytest --cov --cov-report= $(ARGS)
 	$(if $(ARGS),,$(RUN) -m coverage report --fail-under=85)
 	$(if $(ARGS),,$(RUN) -m coverage report --include='conversation/*,audio/*' --fail-under=95)
+
+bench: setup $(VENV)/dev.stamp ## how good and how fast, against the targets (ARGS="--help")
+	@$(RUN) -m benchmarks $(or $(ARGS),all)
 
 lint: $(VENV)/dev.stamp ## ruff and pyright
 	$(RUN) -m ruff check $(SOURCES)

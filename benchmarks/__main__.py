@@ -1,0 +1,140 @@
+"""`python -m benchmarks`: how good and how fast a stack is on this machine, target by target.
+
+Exit code: 0 when every target is met, 1 when one is not, 2 when there was nothing to measure.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from benchmarks.calls import MOST_CALLS, calls
+from benchmarks.first_audio import WARMING_TURNS, first_audio
+from benchmarks.footprint import footprint
+from benchmarks.memory import SCRIPTED, memory
+from benchmarks.progress import progress
+from benchmarks.recordings import ROOT, clips, questions
+from benchmarks.report import Report
+from benchmarks.running_stack import NoStack, RunningStack, running_stack
+from benchmarks.words import words
+from loadtest.utterance import UnreadableRecording
+from loadtest.webhook import CallRefused
+
+DEFAULT = ROOT / "serve_config.yaml"
+ON_DEFAULT = ("footprint", "first-audio", "words", "calls")
+"""In this order on one stack: its memory before it has worked, speed before load."""
+
+Measure = Callable[[RunningStack], Coroutine[Any, Any, Report]]
+
+
+def options(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    one = _command(commands, "words", "word error rate, and the reply heard by Whisper")
+    one = _command(commands, "first-audio", "the wait for an answer, at the caller's ear")
+    one.add_argument("--turns", type=positive, default=10, help="default: %(default)s")
+    one = _command(commands, "calls", "simultaneous calls: all answered, none mixed up")
+    one.add_argument("--calls", type=up_to_most, default=10, help="default: %(default)s")
+    one.add_argument("--turns", type=positive, default=3, help="default: %(default)s")
+    one = _command(commands, "memory", "what calls take, and leave behind", SCRIPTED)
+    one.add_argument("--count", type=positive, default=100, help="calls (default: %(default)s)")
+    _command(commands, "footprint", "seconds to start, memory of each process")
+    one = commands.add_parser("all", help="everything: on the CPU default, then on scripted.yaml")
+    one.add_argument("--json", action="store_true", help="one JSON object a benchmark")
+    return parser.parse_args(arguments)
+
+
+def _command(
+    commands: Any, name: str, what: str, config: Path = DEFAULT
+) -> argparse.ArgumentParser:
+    one: argparse.ArgumentParser = commands.add_parser(name, help=what, description=what)
+    one.add_argument("--url", help="a running stack (default: start one on a free port)")
+    shown = config.relative_to(ROOT)
+    one.add_argument("--config", type=Path, default=config, help=f"to start (default: {shown})")
+    one.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    return one
+
+
+def positive(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return number
+
+
+def up_to_most(text: str) -> int:
+    if (number := positive(text)) > MOST_CALLS:
+        raise argparse.ArgumentTypeError(
+            f"{text}: there are recordings for {MOST_CALLS} callers with words of their own"
+        )
+    return number
+
+
+def measure_of(given: argparse.Namespace, console: Console) -> Measure:
+    """The benchmark of a command, with its progress on the console."""
+
+    async def measure(stack: RunningStack) -> Report:
+        match given.command:
+            case "words":
+                with progress(console, "words", len(clips()) + len(questions()) + 1) as tell:
+                    return await words(stack, tell)
+            case "first-audio":
+                with progress(console, "first-audio", given.turns + WARMING_TURNS) as tell:
+                    return await first_audio(stack, given.turns, tell)
+            case "calls":
+                with progress(console, "calls", given.calls * given.turns) as tell:
+                    return await calls(stack, given.calls, given.turns, tell)
+            case "memory":
+                with progress(console, "memory", 2 * given.count + 1) as tell:
+                    return await memory(stack, given.count, tell)
+            case _:
+                return footprint(stack)
+
+    return measure
+
+
+def run(given: list[argparse.Namespace], console: Console) -> bool:
+    """Measure on one stack: whether every target is met. Raises NoStack, CallRefused."""
+    met = True
+    with running_stack(given[0].url, given[0].config, console) as stack:
+        for one in given:
+            report = asyncio.run(measure_of(one, console)(stack))
+            print(report.as_json(), flush=True) if one.json else report.show(console)
+            met &= report.met
+    return met
+
+
+def main(arguments: list[str] | None = None) -> int:
+    given = options(arguments)
+    console = Console(highlight=False, stderr=given.json)
+    rest = ["--json"] if given.json else []
+    code = 0
+    try:
+        if given.command != "all":
+            code = 0 if run([given], console) else 1
+        else:
+            met = run([options([name, *rest]) for name in ON_DEFAULT], console)
+            code = 0 if run([options(["memory", *rest])], console) and met else 1
+    except* (NoStack, CallRefused, UnreadableRecording, FileNotFoundError) as group:
+        for error in _leaves(group):
+            Console(stderr=True).print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+        code = 2
+    except* KeyboardInterrupt:
+        code = 130
+    return code
+
+
+def _leaves(group: BaseExceptionGroup[Exception]) -> Iterator[Exception]:
+    """The errors themselves; several calls may have met one each."""
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
+
+
+if __name__ == "__main__":
+    sys.exit(main())
