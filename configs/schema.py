@@ -31,6 +31,9 @@ class Kokoro(Section):
     model: str = Field(description="folder with config.json, kokoro-v1_0.pth, voices/; or a hub id")
     device: Literal["cpu", "cuda"] = "cpu"
     threads: int = Field(default=2, ge=1, description="torch threads a pass; Ray would set 1")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        default="auto", description="auto: bfloat16 on a CPU that has it in hardware, else float32"
+    )
 
 
 class Vllm(Section):

@@ -38,7 +38,7 @@ def free_ports(count: int) -> list[int]:
 
 def serve_environment(folder: Path, longest_call_s: float) -> dict[str, str]:
     """What Serve's actors must find in their environment when they start; YAML cannot say it."""
-    metrics, stats, direct = free_ports(3)
+    metrics, stats, fallback, fallback_grpc, direct = free_ports(5)
     # Below the range that the system gives to outgoing connections, so that they do not meet.
     direct = 10_000 + direct % 10_000
     haproxy = folder / "ha"  # HAProxy takes sockets of 97 characters, and Serve adds 70
@@ -51,6 +51,9 @@ def serve_environment(folder: Path, longest_call_s: float) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": f"{haproxy}/metrics.sock",
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(metrics),
         "RAY_SERVE_HAPROXY_STATS_PORT": str(stats),
+        # While it has no replica, HAProxy falls back to this one: another stack's would answer.
+        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(fallback),
+        "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(fallback_grpc),
         # A reload of HAProxy ends the old process, and the calls in it, after this long.
         "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": str(round(longest_call_s + MARGIN_S)),
         "RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S": str(round(longest_call_s + MARGIN_S)),
@@ -60,6 +63,8 @@ def serve_environment(folder: Path, longest_call_s: float) -> dict[str, str]:
         "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(direct + DIRECT_PORTS),
         "RAY_SERVE_DIRECT_INGRESS_MIN_GRPC_PORT": str(direct + 10_000),
         "RAY_SERVE_DIRECT_INGRESS_MAX_GRPC_PORT": str(direct + 10_000 + DIRECT_PORTS),
+        # Ray's workers would give way (nice 15) to whatever else runs on a laptop: callers wait.
+        "RAY_worker_niceness": "0",
         "RAY_USAGE_STATS_ENABLED": "0",
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
     }

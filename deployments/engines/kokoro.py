@@ -15,6 +15,7 @@ from deployments.engines.english import load_spacy_model, spacy_model_for_misaki
 from deployments.engines.folders import local_folder
 from deployments.engines.lanes import Lane
 from deployments.engines.memory import FreedMemory
+from deployments.engines.precision import fold_weight_norm, in_precision
 from deployments.engines.trimming import trimmed, words_of
 from ingress.backends import BackendError, Speech
 
@@ -51,7 +52,9 @@ class Kokoro:
             self._torch = torch
             torch.set_num_threads(settings.threads)
             self._model = self._loaded().to(settings.device).eval()
+            fold_weight_norm(self._model)
             self._pipelines = self._english_pipelines()
+        self._precision = in_precision(settings.precision, settings.device)
         self._freed = FreedMemory()
         self._speak_once()
 
@@ -100,7 +103,7 @@ class Kokoro:
 
     def _next(self, results: Iterator[Any]) -> Any | None:
         try:
-            with self._torch.inference_mode():
+            with self._torch.inference_mode(), self._precision:
                 return next(results, None)
         except RuntimeError as error:  # torch's own class, a full GPU memory among them
             raise BackendError(FailureClass.SERVER, f"kokoro: {error}") from error
