@@ -38,35 +38,49 @@ def free_ports(count: int) -> list[int]:
 
 def serve_environment(folder: Path, longest_call_s: float) -> dict[str, str]:
     """What Serve's actors must find in their environment when they start; YAML cannot say it."""
-    metrics, stats, fallback, fallback_grpc, direct = free_ports(5)
-    # Below the range that the system gives to outgoing connections, so that they do not meet.
-    direct = 10_000 + direct % 10_000
-    haproxy = folder / "ha"  # HAProxy takes sockets of 97 characters, and Serve adds 70
+    longest = str(round(longest_call_s + MARGIN_S))
     return {
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
-        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{haproxy}/haproxy.cfg",
-        "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{haproxy}/admin.sock",
-        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(haproxy),
-        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": f"{haproxy}/server-state",
-        "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": f"{haproxy}/metrics.sock",
+        # A reload of HAProxy ends the old process, and the calls in it, after this long.
+        "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": longest,
+        "RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S": longest,
+        # Quarantined for as long as the hard stop, released ports would run out here.
+        "RAY_SERVE_PORT_QUARANTINE_S": str(MARGIN_S),
+        # Ray's workers would give way (nice 15) to whatever else runs on a laptop: callers wait.
+        "RAY_worker_niceness": "0",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
+        **haproxy_files(folder / "ha"),
+        **ports(),
+    }
+
+
+def haproxy_files(folder: Path) -> dict[str, str]:
+    """`folder` is short: HAProxy takes sockets of 97 characters, and Serve adds 70."""
+    return {
+        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{folder}/haproxy.cfg",
+        "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{folder}/admin.sock",
+        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(folder),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": f"{folder}/server-state",
+        "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": f"{folder}/metrics.sock",
+    }
+
+
+def ports() -> dict[str, str]:
+    """Ports that no other stack on this machine shares."""
+    metrics, stats, fallback, fallback_grpc, some = free_ports(5)
+    # Below the range that the system gives to outgoing connections, so that they do not meet.
+    direct = 10_000 + some % 10_000
+    return {
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(metrics),
         "RAY_SERVE_HAPROXY_STATS_PORT": str(stats),
         # While it has no replica, HAProxy falls back to this one: another stack's would answer.
         "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(fallback),
         "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(fallback_grpc),
-        # A reload of HAProxy ends the old process, and the calls in it, after this long.
-        "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": str(round(longest_call_s + MARGIN_S)),
-        "RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S": str(round(longest_call_s + MARGIN_S)),
-        # Quarantined for as long as the hard stop, released ports would run out here.
-        "RAY_SERVE_PORT_QUARANTINE_S": str(MARGIN_S),
         "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(direct),
         "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(direct + DIRECT_PORTS),
         "RAY_SERVE_DIRECT_INGRESS_MIN_GRPC_PORT": str(direct + 10_000),
         "RAY_SERVE_DIRECT_INGRESS_MAX_GRPC_PORT": str(direct + 10_000 + DIRECT_PORTS),
-        # Ray's workers would give way (nice 15) to whatever else runs on a laptop: callers wait.
-        "RAY_worker_niceness": "0",
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
     }
 
 

@@ -42,12 +42,12 @@ class Admission:
         """Count a call for as long as it lasts."""
         self._reserved.pop(call_sid, None)
         self._calls[call_sid] = call
-        self._report()
+        self.report()
         try:
             yield
         finally:
             del self._calls[call_sid]
-            self._report()
+            self.report()
 
     def end_all(self, reason: str) -> int:
         """Hang up every call; how many there were."""
@@ -56,7 +56,8 @@ class Admission:
             call.end(reason)
         return len(calls)
 
-    def _report(self) -> None:
+    def report(self) -> None:
+        """Set the gauges. Exporters forget one that is not set for some seconds."""
         self.peak = max(self.peak, self.active)
         self._metrics.gauge("parley_active_calls", self.active)
         self._metrics.gauge("parley_peak_calls", self.peak)

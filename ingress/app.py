@@ -38,9 +38,13 @@ def create_app(
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         async with asyncio.TaskGroup() as tasks:
             work = shared.readiness.warm_up(stack, backends, shared.lines)
-            warming = tasks.create_task(work, name="warm-up")
+            standing = [
+                tasks.create_task(work, name="warm-up"),
+                tasks.create_task(report_gauges(shared.admission), name="gauges"),
+            ]
             yield
-            warming.cancel()
+            for task in standing:
+                task.cancel()
 
     app = FastAPI(title="Parley", lifespan=lifespan)
     app.state.admission = shared.admission
@@ -55,6 +59,12 @@ def create_app(
         return JSONResponse(body, status_code=503 if body["waiting_for"] else 200)
 
     return app
+
+
+async def report_gauges(admission: Admission) -> None:
+    while True:
+        admission.report()
+        await asyncio.sleep(GAUGES_EVERY_S)
 
 
 def replica_of(stack: Stack, backends: Backends, metrics: Metrics, secrets: Secrets) -> Replica:
@@ -82,6 +92,8 @@ def state_of(shared: Replica) -> dict[str, Any]:
         "tasks": len(asyncio.all_tasks()),
     }
 
+
+GAUGES_EVERY_S = 5.0
 
 PYTHON_PROXY_WARNING = (
     "frames go through Serve's Python proxy, which costs 14 times HAProxy's round trip: start the "

@@ -196,7 +196,8 @@ class Call:
                 self._log.info("turn", turn=turn, outcome=outcome, **facts)
                 self._outbox.put(TurnClosed(turn, outcome, stages_ms))
                 metrics.count("parley_turns_total", outcome=outcome)
-                observe_stages(metrics, stages_ms)
+                if outcome in ("answered", "interrupted"):
+                    observe_stages(metrics, stages_ms)
             case FallBack(tier, failure, detail):
                 self._log.warning("fallback", tier=tier, failure=failure, detail=detail)
                 metrics.count("parley_fallbacks_total", tier=str(tier))

@@ -3,8 +3,9 @@
 from typing import Literal, Protocol
 
 Counter = Literal[
-    "parley_calls_total",  # tag: outcome (completed, hung_up, failed, refused)
-    "parley_turns_total",  # tag: outcome (answered, empty, interrupted, failed)
+    # tag: outcome (completed; failed: a bug of ours; refused: no room, or the peer's fault)
+    "parley_calls_total",
+    "parley_turns_total",  # tag: outcome (conversation.events.Outcome)
     "parley_failures_total",  # tags: backend, failure
     "parley_retries_total",  # tags: backend, failure
     "parley_fallbacks_total",  # tag: tier
@@ -13,7 +14,7 @@ Counter = Literal[
 ]
 Gauge = Literal["parley_active_calls", "parley_peak_calls"]
 Histogram = Literal[
-    "parley_first_audio_ms",
+    "parley_first_audio_ms",  # of the model's replies
     "parley_stage_ms",  # tag: stage
 ]
 

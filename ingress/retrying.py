@@ -22,33 +22,37 @@ from ingress.backends import (
     Voice,
     closing,
 )
+from ingress.call_log import CallLog
 from ingress.metrics import Metrics
 
 Item = TypeVar("Item")
 
 
-def retrying(backends: Backends, retries: int, metrics: Metrics) -> Backends:
+def retrying(backends: Backends, retries: int, metrics: Metrics, log: CallLog) -> Backends:
     """The same back-ends, each request repeated up to `retries` times."""
     return Backends(
-        RetryingTranscriber(backends.transcriber, Attempts("stt", retries, metrics)),
-        RetryingLanguageModel(backends.language_model, Attempts("llm", retries, metrics)),
-        RetryingSynthesizer(backends.synthesizer, Attempts("tts", retries, metrics)),
+        RetryingTranscriber(backends.transcriber, Attempts("stt", retries, metrics, log)),
+        RetryingLanguageModel(backends.language_model, Attempts("llm", retries, metrics, log)),
+        RetryingSynthesizer(backends.synthesizer, Attempts("tts", retries, metrics, log)),
     )
 
 
 class Attempts:
     """One back-end's policy of trying again, and the record of it."""
 
-    def __init__(self, backend: str, retries: int, metrics: Metrics) -> None:
-        self._backend, self._retries, self._metrics = backend, retries, metrics
+    def __init__(self, backend: str, retries: int, metrics: Metrics, log: CallLog) -> None:
+        self._backend, self._retries = backend, retries
+        self._metrics, self._log = metrics, log
 
     async def pause(self, error: BackendError, attempt: int, *, started: bool) -> None:
-        """Wait before attempt number `attempt + 1`, or raise `error` when there is to be none."""
+        """Wait before attempt number `attempt + 1`, or raise `error`, with the back-end's name,
+        when there is to be none."""
         tags = {"backend": self._backend, "failure": error.failure.value}
         self._metrics.count("parley_failures_total", **tags)
         delay = None if started else retry_delay_s(error.failure, attempt, self._retries)
         if delay is None:
-            raise error
+            raise BackendError(error.failure, f"{self._backend}: {error.detail}") from error
+        self._log.info("retry", attempt=attempt + 1, detail=error.detail, **tags)
         self._metrics.count("parley_retries_total", **tags)
         await asyncio.sleep(delay)
 

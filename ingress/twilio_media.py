@@ -132,7 +132,7 @@ def new_call(
         agent,
         conversation,
         Surroundings(
-            retrying(replica.backends, agent.limits.retries, replica.metrics),
+            retrying(replica.backends, agent.limits.retries, replica.metrics, log),
             replica.lines,
             replica.metrics,
             replica.now_s,

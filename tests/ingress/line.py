@@ -148,7 +148,7 @@ class Line:
         self.echo_marks = echo_marks
         self._inbox: asyncio.Queue[Any] = asyncio.Queue()
         around = Surroundings(
-            retrying(self.models.backends, agent.limits.retries, self.metrics),
+            retrying(self.models.backends, agent.limits.retries, self.metrics, CallLog("CA1")),
             lines or FixedLines(),
             self.metrics,
             now_s,
