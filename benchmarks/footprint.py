@@ -52,5 +52,6 @@ def _name(process: psutil.Process) -> str:
         return words[0]
     if "-m" in words[:3]:
         return f"python -m {words[words.index('-m') + 1]}"
-    program = words[1] if words[0].rpartition("/")[2].startswith("python") else words[0]
-    return program.rpartition("/")[2]
+    if words[0].rpartition("/")[2].startswith("python") and "-c" not in words:
+        words = [word for word in words[1:] if not word.startswith("-")] or words
+    return words[0].rpartition("/")[2]

@@ -53,7 +53,7 @@ class RunningStack:
 
 def title_of(process: psutil.Process) -> str:
     with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-        return " ".join(process.cmdline())
+        return " ".join(process.cmdline()).strip()  # Ray and vLLM pad the titles they set
     return ""
 
 
