@@ -6,8 +6,10 @@ imports vLLM, some 10 s: only the builder does, and only for `engine: vllm`.
 """
 
 from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any
 
 from pydantic import BaseModel
+from ray.llm._internal.serve.engines.vllm.vllm_engine import VLLMEngine
 from ray.serve import Application
 from ray.serve.llm import LLMConfig, ModelLoadingConfig, build_llm_deployment
 from ray.serve.llm.deployment import LLMServer
@@ -19,7 +21,28 @@ from deployments.engines.sse import text_of, texts_of
 from ingress.backends import ReplyOptions
 
 
+class OneProcessEngine(VLLMEngine):
+    """vLLM's engine, its only worker on a CPU within the engine's own process.
+
+    Ray Serve LLM gives a CPU vLLM's multi-process executor. Its worker spins for a second after
+    every step (`SpinCondition.busy_loop_s`), and so takes one of a laptop's two cores from Kokoro
+    while that speaks the turn's first phrase.
+    """
+
+    def _start_async_llm_engine(
+        self, vllm_engine_args: Any, vllm_engine_config: Any, placement_group: Any
+    ) -> Any:
+        parallel = vllm_engine_config.parallel_config
+        if parallel.distributed_executor_backend == "mp" and parallel.world_size == 1:
+            parallel.distributed_executor_backend = "uni"
+        return super()._start_async_llm_engine(
+            vllm_engine_args, vllm_engine_config, placement_group
+        )
+
+
 class LanguageModel(LLMServer):
+    _default_engine_cls = OneProcessEngine
+
     async def reply(self, messages: Sequence[Message], options: ReplyOptions) -> AsyncIterator[str]:
         """Stream the reply's text, or yield it whole with `options.stream` off.
 
