@@ -3,6 +3,7 @@
 from pydantic import Field, field_validator
 
 from configs.section import Section
+from conversation.prompts import variables_of
 
 FALLBACK_LINES = (
     "I apologize, can you repeat that?",
@@ -24,7 +25,8 @@ class Sampling(Section):
 
 
 class Limits(Section):
-    """Deadlines of one call. Every one ends in something the caller hears."""
+    """Bounds of one call. A deadline of a model ends in a fallback line; an idle or overlong call
+    is hung up."""
 
     request_timeout_s: float = Field(
         default=30, gt=0, description="a transcript, a first token, a phrase's speech"
@@ -52,6 +54,12 @@ class Agent(Section):
     fallback_lines: tuple[str, ...] = Field(
         default=FALLBACK_LINES, min_length=1, description="in order; after the last, the call ends"
     )
+
+    @field_validator("prompt", "greeting")
+    @classmethod
+    def _a_template(cls, template: str | None) -> str | None:
+        variables_of(template or "")
+        return template
 
     @field_validator("fallback_lines")
     @classmethod

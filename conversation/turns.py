@@ -105,7 +105,9 @@ def _follow(
         case PhraseHeard(_, generation, phrase):
             if generation != state.generation or phrase >= len(state.sent):
                 return state, ()
-            return _settle(_alive(replace(state, heard=max(state.heard, phrase + 1))))
+            failures = 0 if state.outcome == "answered" else state.failures
+            heard = max(state.heard, phrase + 1)
+            return _settle(_alive(replace(state, heard=heard, failures=failures)))
         case ReplyEnded():
             return _settle(replace(state, phase="draining", failures=0))
         case LineEnded(_, unspoken):
@@ -149,11 +151,14 @@ def _understand(state: Conversation, event: Transcribed | TranscriptFailed) -> S
     failed = next((segment.failed for segment in kept if segment.failed), None)
     state = replace(state, segments=())
     if text:
-        return _take(state, text)
+        lost = (Note("not_understood", failed.detail),) if failed else ()
+        state, commands = _take(state, text)
+        return state, (*lost, *commands)
     if failed:
         return _apologise(state, failed)
+    nothing = (CloseTurn(state.turn, "empty", ""),) if state.phase == "listening" else ()
     state, commands = _next(state)
-    return state, (CloseTurn(state.turn, "empty", ""), *commands)
+    return state, (*nothing, *commands)
 
 
 def _apologise(state: Conversation, failed: Failed) -> Step:

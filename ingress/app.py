@@ -15,6 +15,7 @@ from ingress import twilio_media, twilio_webhooks
 from ingress.admission import Admission
 from ingress.backends import Backends
 from ingress.lines import FixedLines
+from ingress.memory import give_back
 from ingress.metrics import Metrics
 from ingress.readiness import PARTS, Readiness
 from ingress.replica import Replica
@@ -40,7 +41,7 @@ def create_app(
             work = shared.readiness.warm_up(stack, backends, shared.lines)
             standing = [
                 tasks.create_task(work, name="warm-up"),
-                tasks.create_task(report_gauges(shared.admission), name="gauges"),
+                tasks.create_task(keep_house(shared.admission), name="house"),
             ]
             yield
             for task in standing:
@@ -61,10 +62,15 @@ def create_app(
     return app
 
 
-async def report_gauges(admission: Admission) -> None:
+async def keep_house(admission: Admission) -> None:
+    """Report the gauges, and give memory back when the last call is over."""
+    busy = False
     while True:
         admission.report()
-        await asyncio.sleep(GAUGES_EVERY_S)
+        if busy and not admission.active:
+            give_back()
+        busy = admission.active > 0
+        await asyncio.sleep(HOUSE_EVERY_S)
 
 
 def replica_of(stack: Stack, backends: Backends, metrics: Metrics, secrets: Secrets) -> Replica:
@@ -93,7 +99,7 @@ def state_of(shared: Replica) -> dict[str, Any]:
     }
 
 
-GAUGES_EVERY_S = 5.0
+HOUSE_EVERY_S = 5.0
 
 PYTHON_PROXY_WARNING = (
     "frames go through Serve's Python proxy, which costs 14 times HAProxy's round trip: start the "

@@ -154,8 +154,8 @@ class Call:
                 if event.complete and self.state.phase == "listening":
                     self._stages.begin(self._around.now_s(), event.silence_ms)
             self._step(event)
-        if utterance := self._partials.due():
-            self._partials.in_flight = True
+        in_flight = self._partial is not None and not self._partial.done()
+        if utterance := self._partials.due(in_flight=in_flight):
             work = self._preview(self._hearing.audio_of(utterance))
             self._partial = self._tasks.create_task(work, name="partial")
 
@@ -222,8 +222,6 @@ class Call:
             text = await self._text_of(speech, final=False)
         except BackendError:
             text = None  # counted where it was raised; the final transcript will tell
-        finally:
-            self._partials.in_flight = False
         outcome = "skipped" if text is None else "done"
         self._around.metrics.count("parley_partials_total", outcome=outcome)
         if text:
@@ -232,7 +230,7 @@ class Call:
     def _end_partial(self) -> None:
         if self._partial:
             self._partial.cancel()
-            self._partial, self._partials.in_flight = None, False
+            self._partial = None
 
     async def _text_of(self, speech: Audio, *, final: bool) -> str | None:
         transcript = await self._around.backends.transcriber.transcribe(

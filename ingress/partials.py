@@ -12,16 +12,15 @@ class Partials:
         self._hearing = hearing
         self._every_samples = every_ms * RATE_HZ // 1_000
         self._last_sample = 0
-        self.in_flight = False
 
-    def due(self) -> Utterance | None:
+    def due(self, *, in_flight: bool) -> Utterance | None:
         """What to transcribe now, if anything."""
         heard = self._hearing.samples_heard
         if not self._hearing.talking:
             self._last_sample = heard
             return None
         late_enough = heard - self._last_sample >= self._every_samples
-        if not self._every_samples or self.in_flight or not late_enough:
+        if not self._every_samples or in_flight or not late_enough:
             return None
         self._last_sample = heard
         return self._hearing.utterance_so_far

@@ -40,7 +40,7 @@ class Readiness:
     async def warm_up(self, stack: Stack, backends: Backends, lines: FixedLines) -> None:
         """Ask each model for one answer, again until it gives one; then keep the fixed lines."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._until_done("transcriber", lambda: _transcribe(backends)))
+            tasks.create_task(self._until_done("transcriber", lambda: _transcribe(stack, backends)))
             tasks.create_task(self._until_done("language model", lambda: _reply(backends)))
             tasks.create_task(
                 self._until_done(
@@ -64,9 +64,13 @@ class Readiness:
                 return
 
 
-async def _transcribe(backends: Backends) -> None:
+async def _transcribe(stack: Stack, backends: Backends) -> None:
+    """In every agent's language: a model may not know one."""
     second = Audio(np.zeros(8_000, np.int16), 8_000)
-    await backends.transcriber.transcribe(second, language="en", final=True, deadline_s=ATTEMPT_S)
+    for language in sorted({agent.language for agent in stack.agents.values()}):
+        await backends.transcriber.transcribe(
+            second, language=language, final=True, deadline_s=ATTEMPT_S
+        )
 
 
 async def _reply(backends: Backends) -> None:

@@ -53,25 +53,27 @@ def upgrade_allowed(replica: Replica, socket: WebSocket) -> bool:
 
 async def answer(replica: Replica, socket: WebSocket) -> None:
     """Hold one call, and close its socket with a code that says how it ended."""
-    log, code, reason = CallLog("?"), NORMAL, ""
+    log, code, reason, outcome = CallLog("?"), NORMAL, "", "refused"
     try:
         start = await first_start(socket)
         log = CallLog(start.call_sid)
-        await hold(replica, socket, start, log)
+        outcome = await hold(replica, socket, start, log)
     except* ProtocolError as group:
         code, reason = worst(group)
         log.warning("closed", code=code, reason=reason)
     except* WebSocketDisconnect:
         log.info("disconnected")
     except* Exception as group:
-        code, reason = INTERNAL, "internal error"
+        code, reason, outcome = INTERNAL, "internal error", "failed"
         log.crash(group)
-    replica.metrics.count("parley_calls_total", outcome=OUTCOMES.get(code, "refused"))
+    replica.metrics.count("parley_calls_total", outcome=outcome)
     with suppress(WebSocketDisconnect, RuntimeError):  # the peer may have closed it already
-        await socket.close(code, reason[:120])  # a close frame's reason is at most 123 bytes
+        await socket.close(code, shortened(reason))
 
 
-OUTCOMES = {NORMAL: "completed", INTERNAL: "failed"}
+def shortened(reason: str) -> str:
+    """At most 123 bytes: a control frame holds 125, two of them the code (RFC 6455, 5.5)."""
+    return reason.encode()[:123].decode(errors="ignore")
 
 
 def worst(group: BaseExceptionGroup[ProtocolError]) -> tuple[int, str]:
@@ -93,16 +95,14 @@ async def first_start(socket: WebSocket) -> Start:
     raise WebSocketDisconnect
 
 
-async def hold(replica: Replica, socket: WebSocket, start: Start, log: CallLog) -> None:
-    """The call itself. Raises ProtocolError, alone or in a group."""
-    token = replica.secrets.twilio_auth_token
-    given = start.parameters.get(TOKEN_PARAMETER, "")
-    if token and not StreamTokens(token).accept(given, start.call_sid):
-        raise ProtocolError(POLICY, f"{TOKEN_PARAMETER} is missing, expired or of another call")
-    if replica.admission.holds(start.call_sid):
-        raise ProtocolError(POLICY, "a second stream for a call that is under way")
+async def hold(replica: Replica, socket: WebSocket, start: Start, log: CallLog) -> str:
+    """The call itself, and its outcome: completed, or refused for want of room. Raises
+    ProtocolError, alone or in a group."""
+    check(replica, start)
     if not await replica.readiness.within(READY_WITHIN_S):
         raise ProtocolError(TRY_AGAIN, f"still loading: {', '.join(replica.readiness.waiting_for)}")
+    if replica.admission.holds(start.call_sid):
+        raise ProtocolError(POLICY, "a second stream for a call that is under way")
     try:
         name, agent = agent_of(
             replica.stack, start.parameters.get("agent"), start.parameters.get("to")
@@ -110,7 +110,8 @@ async def hold(replica: Replica, socket: WebSocket, start: Start, log: CallLog) 
         conversation = conversation_of(agent, start.parameters)
     except (UnknownAgent, PromptError) as error:
         raise ProtocolError(POLICY, str(error)) from None
-    if replica.admission.full:
+    full = replica.admission.full
+    if full:
         conversation = farewell(replica.stack.twilio.busy_line)
         log.warning("busy", active_calls=replica.admission.active)
     call = new_call(replica, start, agent, conversation, log)
@@ -118,6 +119,15 @@ async def hold(replica: Replica, socket: WebSocket, start: Start, log: CallLog) 
     with replica.admission.hold(start.call_sid, call):
         await call.run(inbox(socket), socket.send_text)
     log.info("ended")
+    return "refused" if full else "completed"
+
+
+def check(replica: Replica, start: Start) -> None:
+    """Raises ProtocolError for a stream that our webhook has not announced."""
+    token = replica.secrets.twilio_auth_token
+    given = start.parameters.get(TOKEN_PARAMETER, "")
+    if token and not StreamTokens(token).accept(given, start.call_sid):
+        raise ProtocolError(POLICY, f"{TOKEN_PARAMETER} is missing, expired or of another call")
 
 
 def new_call(

@@ -5,12 +5,13 @@ Source: twilio.com/docs/voice/twiml/stream and twilio.com/docs/usage/security.
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import APIRouter, HTTPException, Request, Response
 from twilio.twiml.voice_response import Connect, Stream, VoiceResponse
 
-from ingress.agents import UnknownAgent, agent_of
+from conversation.prompts import PromptError
+from ingress.agents import UnknownAgent, agent_of, conversation_of
 from ingress.call_log import CallLog, logger
 from ingress.replica import Replica
 from ingress.security import TOKEN_PARAMETER, StreamTokens, signed_by_twilio
@@ -19,6 +20,9 @@ READY_WITHIN_S = 5.0
 """A new replica's first callers wait for its models; Twilio gives a webhook 15 s."""
 
 REMEMBERED_CALLBACKS = 10_000
+
+MAX_FORM_BYTES = 65_536
+"""Twilio's forms are some 2 KB."""
 
 
 def router(replica: Replica) -> APIRouter:
@@ -33,20 +37,25 @@ def router(replica: Replica) -> APIRouter:
         if not call_sid:
             raise HTTPException(422, "CallSid is missing: is this Twilio?")
         try:
-            name, _ = agent_of(replica.stack, request.query_params.get("agent"), form.get("To"))
+            name, agent = agent_of(replica.stack, request.query_params.get("agent"), form.get("To"))
         except UnknownAgent as error:
             raise HTTPException(422, str(error)) from None
-        ready = await replica.readiness.within(READY_WITHIN_S)
-        if not ready or not replica.admission.reserve(call_sid, replica.now_s()):
-            CallLog(call_sid).warning("busy", ready=ready, active_calls=replica.admission.active)
-            replica.metrics.count("parley_calls_total", outcome="refused")
-            return twiml(busy(replica.stack.twilio.busy_line))
         parameters = {
             "from": form.get("From", ""),
             "to": form.get("To", ""),
             **request.query_params,
             "agent": name,
         }
+        try:
+            conversation_of(agent, parameters)
+        except PromptError as error:
+            CallLog(call_sid).warning("misconfigured", agent=name, error=str(error))
+            return twiml(farewell(agent.fallback_lines[-1]))
+        ready = await replica.readiness.within(READY_WITHIN_S)
+        if not ready or not replica.admission.reserve(call_sid, replica.now_s()):
+            CallLog(call_sid).warning("busy", ready=ready, active_calls=replica.admission.active)
+            replica.metrics.count("parley_calls_total", outcome="refused")
+            return twiml(farewell(replica.stack.twilio.busy_line))
         if token := replica.secrets.twilio_auth_token:
             parameters[TOKEN_PARAMETER] = StreamTokens(token).issue(call_sid)
         return twiml(connect(stream_url(replica, request), parameters))
@@ -70,7 +79,7 @@ def router(replica: Replica) -> APIRouter:
 
 async def signed_form(replica: Replica, request: Request) -> Mapping[str, str]:
     """The form's fields, once Twilio's signature is verified. Raises HTTPException 403."""
-    form = {key: str(value) for key, value in (await request.form()).items()}
+    form = dict(parse_qsl(await bounded_body(request), keep_blank_values=True))
     if token := replica.secrets.twilio_auth_token:
         signature = request.headers.get("X-Twilio-Signature", "")
         url = public_url(replica, request, "https")
@@ -78,6 +87,16 @@ async def signed_form(replica: Replica, request: Request) -> Mapping[str, str]:
             logger.warning("refused %s: X-Twilio-Signature does not fit %s", request.url.path, url)
             raise HTTPException(403, "X-Twilio-Signature does not fit; see public_url")
     return form
+
+
+async def bounded_body(request: Request) -> str:
+    """A form's body, before anybody is known to be Twilio. Raises HTTPException 413."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_FORM_BYTES:
+            raise HTTPException(413, f"a form of more than {MAX_FORM_BYTES} bytes")
+    return body.decode("utf-8", errors="replace")
 
 
 def public_url(replica: Replica, request: Request, scheme: str) -> str:
@@ -110,7 +129,7 @@ def connect(url: str, parameters: Mapping[str, str]) -> VoiceResponse:
     return response
 
 
-def busy(line: str) -> VoiceResponse:
+def farewell(line: str) -> VoiceResponse:
     response = VoiceResponse()
     response.say(line)
     response.hangup()

@@ -20,6 +20,7 @@ from configs.schema import OpenAI
 from conversation.fallbacks import FailureClass, failure_of_status
 from conversation.history import Message
 from deployments.deadlines import within
+from deployments.engines.sse import deltas, text_of
 from ingress.backends import BackendError, ReplyOptions, Speech, Transcript, Voice
 
 SPEECH_RATE_HZ = 24_000
@@ -57,7 +58,10 @@ class EndpointTranscriber:
                     language=language,
                     response_format="json",
                 )
-        return Transcript(said.text.strip())
+        text: object = getattr(said, "text", None)  # the client does not validate bodies
+        if not isinstance(text, str):
+            raise BackendError(FailureClass.SERVER, "the transcription has no text")
+        return Transcript(text.strip())
 
 
 class EndpointLanguageModel:
@@ -100,9 +104,8 @@ class EndpointLanguageModel:
         )
         async with stream:
             async for chunk in stream:
-                for choice in chunk.choices:
-                    if text := choice.delta.content:
-                        yield text
+                for text in deltas(chunk.model_dump()):
+                    yield text
 
     async def _whole(
         self, messages: Sequence[Message], options: ReplyOptions
@@ -117,7 +120,7 @@ class EndpointLanguageModel:
             presence_penalty=options.presence_penalty,
             stop=list(options.stop) or openai.omit,
         )
-        if text := answer.choices[0].message.content:
+        if text := text_of(answer.model_dump()):
             yield text
 
 

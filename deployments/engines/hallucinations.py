@@ -117,7 +117,7 @@ def _loop_at(bare: list[str], at: int) -> tuple[int, int]:
 
 
 def _many(unit: list[str]) -> int:
-    if all(word in NUMBERS or any(c.isdigit() for c in word) for word in unit):
+    if all(word in NUMBERS or len(word) == 1 or any(c.isdigit() for c in word) for word in unit):
         return MANY_NUMBERS + 1
     return MANY_WORDS if len(set(unit)) == 1 else MANY_PHRASES
 

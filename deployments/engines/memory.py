@@ -5,9 +5,10 @@ has freed, in pieces that the next phrase's other sizes do not fit: 3.4 GB resid
 where 1.3 GB are in use. Other C libraries give it back by themselves and need none of this.
 """
 
-import ctypes
 import os
 from pathlib import Path
+
+from ingress.memory import give_back
 
 STEP_BYTES = 512 * 2**20
 """Growth that is worth the 10 to 70 ms that giving it back takes, and the new pages that the next
@@ -20,17 +21,17 @@ class FreedMemory:
     """Given back whenever the process has grown by `STEP_BYTES` over what it needs."""
 
     def __init__(self) -> None:
-        self._trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if _STATM.exists() else None
+        self._known = _STATM.exists()
         self.give_back()
 
     def after_pass(self) -> None:
         """Takes microseconds when there is nothing to do."""
-        if self._trim and resident_bytes() > self._needed + STEP_BYTES:
+        if self._known and resident_bytes() > self._needed + STEP_BYTES:
             self.give_back()
 
     def give_back(self) -> None:
-        if self._trim:
-            self._trim(0)
+        if self._known:
+            give_back()
             self._needed = resident_bytes()
 
 

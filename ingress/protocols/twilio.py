@@ -36,7 +36,7 @@ MAX_MESSAGE_CHARACTERS = 65_536
 CHUNK_BYTES = 4_000
 """Half a second of mu-law a message: Twilio takes any size and buffers it."""
 
-_MARK = re.compile(r"(\d+)\.(\d+)\.(\d+)\Z")
+_MARK = re.compile(r"([0-9]{1,9})\.([0-9]{1,9})\.([0-9]{1,9})\Z")
 _DIGITS = frozenset("0123456789*#ABCD")
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from configs.agents import Sampling
+from configs.agents import Agent, Sampling
 from configs.schema import OpenAI, Stack, Vllm
 
 SCRIPTED: dict[str, Any] = {
@@ -101,3 +101,10 @@ def test_engines_are_told_apart() -> None:
     openai = {"engine": "openai", "model": "m", "base_url": "http://127.0.0.1:1/v1"}
     assert isinstance(Stack.model_validate(SCRIPTED | {"llm": vllm}).llm, Vllm)
     assert isinstance(Stack.model_validate(SCRIPTED | {"llm": openai}).llm, OpenAI)
+
+
+@pytest.mark.parametrize("field", ["prompt", "greeting"])
+def test_a_template_that_cannot_be_filled_is_refused_at_start(field):
+    agent = {"prompt": "Be brief.", field: 'Answer as {"a": 1}'}
+    with pytest.raises(ValidationError, match=r"write \{\{ for a brace"):
+        Agent.model_validate(agent)

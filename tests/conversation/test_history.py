@@ -47,6 +47,30 @@ def test_no_caps_keep_everything():
     assert list(capped(history)) == history
 
 
+@pytest.mark.models
+@pytest.mark.parametrize(
+    "turn",
+    [
+        ("Yes.", "Okay."),
+        ("What is it?", "It is ten dollars."),
+        (
+            "I would like to know when the delivery comes.",
+            "It should be there on Thursday morning.",
+        ),
+    ],
+)
+def test_a_capped_history_fits_the_defaults_context(turn):
+    """With the phone transcript's template, its tokenizer, and the default's own limits."""
+    transformers = pytest.importorskip("transformers")
+    root = Path(__file__).parents[2]
+    tokenizer = transformers.AutoTokenizer.from_pretrained(root / ".weights/gemma-3-270m")
+    said = [Message(role, text) for role, text in zip(("user", "assistant"), turn, strict=True)]
+    kept = rendered("Be brief.", capped(said * 2_000, max_tokens=3_072))
+    messages = [{"role": m.role, "content": m.text} for m in kept]
+    text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    assert len(tokenizer(text, add_special_tokens=False)["input_ids"]) <= 4_096 - 256
+
+
 GREETED = [
     Message("assistant", "Hello, this is Sam."),
     Message("user", "Hi."),

@@ -114,6 +114,7 @@ def test_a_failed_transcript_is_apologised_for_unless_the_rest_was_understood():
     first = (SpeechStarted(0), SpeechEnded(SOME, False, 0), SpeechEnded(SOME, True, 500))
     failed = TranscriptFailed(0, FailureClass.SERVER, "down")
     _, commands = run(started(), *first, failed, Transcribed(1, "tell me"))
+    assert commands[-2] == Note("not_understood", "down")
     assert commands[-1].messages[-1].text == "tell me"
     _, commands = run(started(), *first, failed, Transcribed(1, ""))
     assert commands[-2:] == [FallBack(1, FailureClass.SERVER, "down"), Say(1, "Again?")]
@@ -126,6 +127,20 @@ def test_the_last_fallback_line_is_heard_before_the_call_ends():
     assert commands == []  # no barge-in into a goodbye
     _, commands = run(state, PhraseHeard(1, 0, 0))
     assert commands[-1] == HangUp("after the last fallback line")
+
+
+def test_an_answer_that_was_heard_resets_the_tiers_though_it_was_interrupted():
+    state = replace(started(), failures=2)
+    state, _ = run(state, *spoken(), PhraseSent(1, "Yes.", 1), PhraseHeard(1, 0, 0))
+    state, _ = run(state, SpeechStarted(0), SpeechEnded(SOME, True, 500), Transcribed(1, "and"))
+    _, commands = run(state, ReplyFailed(2, FailureClass.SERVER, ""))
+    assert commands[-1] == Say(2, "Again?")
+
+
+def test_a_cough_does_not_close_the_turn_that_is_being_spoken():
+    state, _ = run(started(interruptible=False), *spoken(), PhraseSent(1, "Yes.", 1))
+    cough = (SpeechStarted(0), SpeechEnded(SOME, True, 500), Transcribed(1, ""))
+    assert run(state, *cough)[1] == [Transcribe(1, SOME)]
 
 
 def test_text_waits_for_the_caller_to_finish():

@@ -57,3 +57,20 @@ def test_a_whole_answer_has_one_text() -> None:
     answer = {"choices": [{"message": {"role": "assistant", "content": " It is Berlin."}}]}
     assert text_of(answer) == " It is Berlin."
     assert text_of({"choices": [{"message": {"role": "assistant", "content": None}}]}) == ""
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{}, {"choices": []}, {"choices": None}, {"choices": [{}]}, {"error": "overloaded"}],
+)
+def test_an_answer_without_an_answer_is_the_servers_failure(answer: dict[str, Any]) -> None:
+    with pytest.raises(BackendError) as caught:
+        text_of(answer)
+    assert caught.value.failure is FailureClass.SERVER
+
+
+@pytest.mark.parametrize(
+    "event", ['{"choices":null}', '{"choices":[{}]}', '{"choices":[{"delta":null}]}']
+)
+def test_an_event_without_a_delta_says_nothing(event: str) -> None:
+    assert list(texts_of(f"data: {event}\n\n")) == []

@@ -79,3 +79,8 @@ def test_only_what_was_said(
 
 def test_remarks_are_no_words() -> None:
     assert spoken(Decoded("Hello (laughs) there ♪", -0.2, 0.1)) == "Hello there"
+
+
+def test_a_spelled_code_is_no_loop() -> None:
+    assert cut_loops("It is A A A A seven") == "It is A A A A seven"
+    assert cut_loops("a " * 40) == "a"

@@ -3,11 +3,13 @@
 import base64
 import json
 from contextlib import contextmanager
+from xml.sax.saxutils import escape as escaped
 
 import pytest
 from twilio.request_validator import RequestValidator
 from websockets.exceptions import InvalidStatus
 
+from configs.agents import FALLBACK_LINES
 from configs.schema import Stack
 from conversation.fallbacks import FailureClass
 from ingress.app import create_app
@@ -178,7 +180,13 @@ def test_a_token_expires_in_60_s(monkeypatch):
 
 @pytest.mark.parametrize(
     ("message", "code"),
-    [("{", 1003), (b"\x00", 1003), ('{"event":"stop"}', 1008), (start(agent="nobody"), 1008)],
+    [
+        ("{", 1003),
+        (b"\x00", 1003),
+        ('{"event":"' + "😀" * 100 + '"}', 1008),
+        ('{"event":"stop"}', 1008),
+        (start(agent="nobody"), 1008),
+    ],
 )
 def test_a_malformed_stream_closes_with_a_code_and_one_log_line(caplog, message, code):
     with served() as client:
@@ -194,10 +202,13 @@ def test_a_malformed_stream_closes_with_a_code_and_one_log_line(caplog, message,
             assert good.until("mark")  # no other call is harmed
 
 
-def test_a_missing_prompt_variable_is_named():
+def test_a_missing_prompt_variable_is_named(caplog):
     agents = {"default": {"prompt": "You work for {company}.", "phrase_markers": False}}
     with served(agents=agents) as client:
         until_ready(client)
+        assert "<Connect>" in client.post("/twilio/voice?company=Acme", data=FORM).text
+        assert f"<Say>{escaped(FALLBACK_LINES[-1])}" in client.post("/twilio/voice", data=FORM).text
+        assert "misconfigured" in caplog.text and "no value for company" in caplog.text
         with client.socket("/twilio/media") as socket:
             socket.send(start())
             code, reason = socket.closed()
@@ -217,6 +228,12 @@ def test_a_second_stream_for_a_call_is_refused():
                 assert second.closed()[0] == 1008
 
 
+def test_a_large_body_is_refused_before_it_is_read():
+    with served(token=TOKEN, **PUBLIC) as client:
+        found = client.post("/twilio/voice", content=b"a=" + b"x" * 100_000)
+        assert found.status_code == 413
+
+
 def test_a_full_ingress_speaks_a_busy_line_on_both_ways_in():
     metrics = Counts()
     with served(metrics=metrics, ingress={"max_calls": 1}) as client:
@@ -234,6 +251,7 @@ def test_a_full_ingress_speaks_a_busy_line_on_both_ways_in():
                 second.send(json.dumps(body))
                 assert second.closed()[0] == 1000
     assert metrics.gauges["parley_active_calls"] == 0
+    assert sorted(t["outcome"] for t in metrics.of("parley_calls_total"))[1:] == ["refused"] * 2
     assert metrics.gauges["parley_peak_calls"] == 2
 
 

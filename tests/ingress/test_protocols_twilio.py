@@ -83,6 +83,7 @@ def test_what_twilio_sends_is_understood():
     ]
     assert decode({"event": "mark", "mark": {"name": "3.1.0"}}) == [PhraseHeard(3, 1, 0)]
     assert decode({"event": "mark", "mark": {"name": "somebody else's"}}) == []
+    assert decode({"event": "mark", "mark": {"name": "1" * 5_000 + ".0.0"}}) == []
     assert decode({"event": "stop", "stop": {}}) == [CallEnded("caller hung up")]
     assert decode({"event": "new in 2027"}) == []
 

@@ -94,7 +94,7 @@ async def test_a_hundred_calls_leave_nothing_behind(stack: Stack):
             answers = [await turn(phone, short()) for _ in range(turns)]
             return answers[-1]["outcome"]
 
-    await asyncio.gather(*(one_call(1) for _ in range(30)))  # what is loaded at first use
+    await one_call(1)  # what is loaded at first use
     settled(stack)
     sockets, memory = open_sockets(ingress), ingress.memory_info().rss
     for _ in range(100):
@@ -104,9 +104,9 @@ async def test_a_hundred_calls_leave_nothing_behind(stack: Stack):
     outcomes = await asyncio.gather(*(one_call(1) for _ in range(100)))
     assert outcomes == ["answered"] * 100
     settled(stack)
-    after_burst = ingress.memory_info().rss
-    grown = {"sequence": after_sequence - memory, "burst": after_burst - memory}
-    assert max(grown.values()) <= 50 * MIB, grown
+    assert after_sequence - memory <= 50 * MIB
+    # What a burst has freed is given back within some seconds of the last call's end.
+    wait_until(lambda: ingress.memory_info().rss - memory <= 50 * MIB, 30)
     assert open_sockets(ingress) <= sockets + 2
     assert stack.health()["peak_calls"] >= 100
 
