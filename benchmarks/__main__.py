@@ -88,7 +88,7 @@ def measure_of(given: argparse.Namespace, console: Console) -> Measure:
                 with progress(console, "calls", given.calls * given.turns) as tell:
                     return await calls(stack, given.calls, given.turns, tell)
             case "memory":
-                with progress(console, "memory", 2 * given.count + 1) as tell:
+                with progress(console, "memory", 3 * given.count + 1) as tell:
                     return await memory(stack, given.count, tell)
             case _:
                 return footprint(stack)

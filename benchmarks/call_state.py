@@ -10,6 +10,7 @@ import asyncio
 import base64
 import gc
 import json
+import sys
 import tracemalloc
 from collections.abc import AsyncIterator, Sequence
 from itertools import repeat
@@ -42,6 +43,7 @@ REPLY = " ".join(["That is a good question, and here is an answer of the usual l
 SILENT_S = 1
 LONGEST = Thresholds(max_utterance_s=28, silence_ms=10_000)
 """The most that `configs.schema.Listening` allows."""
+FRAMES_PER_LOOK = 10
 STREAM = "MZ" + "0" * 32
 
 
@@ -161,18 +163,22 @@ def buffer_bytes(said: Recording, seconds: int = 60) -> int:
     model = SileroModel()
     tracemalloc.start()
     try:
-        gc.collect()
-        before, most = tracemalloc.get_traced_memory()[0], 0
-        hearing = Hearing(model, LONGEST)
-        for begins in range(0, seconds * mulaw.RATE_HZ, mulaw.FRAME_BYTES):
+        most, hearing = 0, Hearing(model, LONGEST)
+        for frame_number, begins in enumerate(range(0, seconds * mulaw.RATE_HZ, mulaw.FRAME_BYTES)):
             at = begins % (len(speech) - mulaw.FRAME_BYTES)
-            frame = speech[at : at + mulaw.FRAME_BYTES]
-            for _ in hearing.push(Audio(frame, mulaw.RATE_HZ)):
+            for _ in hearing.push(Audio(speech[at : at + mulaw.FRAME_BYTES], mulaw.RATE_HZ)):
                 pass
-            most = max(most, tracemalloc.get_traced_memory()[0] - before)
+            if frame_number % FRAMES_PER_LOOK == 0:
+                most = max(most, _allocated_by(sys.modules[Hearing.__module__].__file__))
         return most
     finally:
         tracemalloc.stop()
+
+
+def _allocated_by(filename: str | None) -> int:
+    only = tracemalloc.Filter(inclusive=True, filename_pattern=str(filename))
+    found = tracemalloc.take_snapshot().filter_traces([only]).statistics("filename")
+    return sum(one.size for one in found)
 
 
 def _snapshot() -> tracemalloc.Snapshot:

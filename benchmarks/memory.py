@@ -40,8 +40,9 @@ class Left:
 
 
 async def memory(stack: RunningStack, count: int, tell: Told) -> Report:
-    """`count` calls of one turn one after the other, then as many at once, all open together; the
-    line's clock runs as fast as the server takes frames. Raises CallRefused, NoStack."""
+    """`count` calls of one turn one after the other, then as many at once, all open together, and
+    once more, which tells a leak from memory that is kept for reuse. The line's clock runs as fast
+    as the server takes frames. Raises CallRefused, NoStack."""
     said, moments = questions()[0], list[Left]()
     ingress = _ingress(stack)
 
@@ -59,6 +60,8 @@ async def memory(stack: RunningStack, count: int, tell: Told) -> Report:
         stack.url, said, count, lambda: look(f"{count} open at once", count), tell
     )
     await look(f"after {count} at once")
+    errors += await _at_once(stack.url, said, count, lambda: asyncio.sleep(0), tell)
+    await look(f"after {count} more at once")
     tell("one call's state, in this process")
     states, files = await _state(said)
     figures = [*_left(moments, count), *states, Figure("errors", len(errors), at_most=0)]
@@ -117,7 +120,7 @@ async def _settled(url: str, ingress: psutil.Process, moment: str, calls: int) -
 
 
 def _left(moments: list[Left], count: int) -> list[Figure]:
-    _, first, sequence, together, burst = moments
+    _, first, sequence, together, burst, again = moments
     return [
         Figure(
             f"growth after {count} calls one after the other",
@@ -131,10 +134,11 @@ def _left(moments: list[Left], count: int) -> list[Figure]:
             "MiB",
             at_most=GROWTH_MIB,
         ),
+        Figure(f"growth by {count} more at once", again.rss_mib - burst.rss_mib, "MiB"),
         Figure("calls open at once", together.active_calls, at_least=count),
-        Figure("calls left", burst.active_calls, at_most=0),
-        Figure("tasks left", burst.tasks - first.tasks, at_most=0),
-        Figure("sockets left", burst.sockets - first.sockets, at_most=KEPT_SOCKETS),
+        Figure("calls left", again.active_calls, at_most=0),
+        Figure("tasks left", again.tasks - first.tasks, at_most=0),
+        Figure("sockets left", again.sockets - first.sockets, at_most=KEPT_SOCKETS),
         Figure(
             "all memory of the ingress per open call",
             (together.rss_mib - sequence.rss_mib) * MIB / count / KB,
