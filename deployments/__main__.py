@@ -5,12 +5,14 @@ Owns what a person sees of it: a line per stage, the ready line, and the way out
 
 import argparse
 import logging
+import os
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,21 +32,43 @@ FAILED = ("DEPLOY_FAILED", "UNHEALTHY")
 
 
 class Stopped(Exception):
-    """Ctrl-C, or a polite SIGTERM."""
+    """Somebody wants the stack to end."""
 
 
 class ConfigError(Exception):
     """The configuration cannot be served; the message says what to change."""
 
 
+class Signals:
+    """Ctrl-C, a polite SIGTERM, or the terminal's end: each asks to stop."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def listen(self) -> None:
+        self._answer(self._stop)
+
+    def ignore(self) -> None:
+        self._answer(signal.SIG_IGN)
+
+    def _answer(self, action: Any) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, action)
+
+    def _stop(self, number: int, _: object) -> None:
+        self.asked = True
+        raise Stopped(number)
+
+
 def main() -> int:
     options = arguments().parse_args()
     console = Console(highlight=False, soft_wrap=True)
-    stop_on_signals(_stop)
+    signals = Signals()
+    signals.listen()
     try:
         config, stack = read_config(options.config, options.port)
         check_port(config["http_options"])
-        run(config, stack, console)
+        run(config, stack, console, signals)
     except ConfigError as error:
         console.print(f"[red]error[/] {error}")
         return 2
@@ -60,16 +84,6 @@ def arguments() -> argparse.ArgumentParser:
     return parser
 
 
-def stop_on_signals(action: Any) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, action)
-
-
-def _stop(number: int, _: object) -> None:
-    stop_on_signals(signal.SIG_IGN)  # one is enough; a second must not cut the way out short
-    raise Stopped(number)
-
-
 def read_config(path: Path, port: int | None) -> tuple[dict[str, Any], Stack]:
     """The Serve config and its typed arguments. Raises ConfigError."""
     try:
@@ -80,7 +94,9 @@ def read_config(path: Path, port: int | None) -> tuple[dict[str, Any], Stack]:
     except ValidationError as error:
         lines = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise ConfigError(f"{path}: args.{'; args.'.join(lines)}") from None
-    except (yaml.YAMLError, KeyError, IndexError, TypeError) as error:
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not YAML: {error}") from None
+    except (KeyError, IndexError, TypeError) as error:
         raise ConfigError(f"{path} is not a Serve config: {error!r}") from None
     http = config.setdefault("http_options", {})
     http.setdefault("host", "127.0.0.1")
@@ -100,28 +116,29 @@ def check_port(http: dict[str, Any]) -> None:
             ) from None
 
 
-def run(config: dict[str, Any], stack: Stack, console: Console) -> None:
+def run(config: dict[str, Any], stack: Stack, console: Console, signals: Signals) -> None:
     longest_call_s = max(agent.limits.call_length_s for agent in stack.agents.values())
     stages = Stages(console)
-    with stages.doing("ray", "starting a cluster of our own"):
-        cluster = local_cluster(longest_call_s)
-        dashboard = cluster.__enter__()
-        stop_on_signals(_stop)  # Ray has put its own in their place
-    try:
-        deploy(config, stages)
-        url = f"http://{config['http_options']['host']}:{config['http_options']['port']}"
-        watch(url, stages)
-        console.print(ready_lines(url, dashboard, signed=bool(stack.twilio.auth_token_env)))
-        while True:
-            time.sleep(3600)
-    except Stopped:
+    with ExitStack() as cleanup:
+        try:
+            with stages.doing("ray", "starting a cluster of our own"):
+                dashboard = cleanup.enter_context(local_cluster(longest_call_s))
+                signals.listen()  # Ray has put its own in their place
+            deploy(config, stages)
+            url = f"http://{config['http_options']['host']}:{config['http_options']['port']}"
+            watch(url, stages)
+            console.print(ready_lines(url, dashboard, signed=bool(stack.twilio.auth_token_env)))
+            while True:
+                time.sleep(3600)
+        except BaseException:
+            signals.ignore()  # one is enough; a second must not cut the way out short
+            if not signals.asked:
+                raise
+        # Outside of `except`: a signal that met Ray's C code comes as a SystemError of its own.
         with stages.doing("stop", "ending calls and every process"):
             end_calls(config["applications"][0]["name"])
-            cluster.__exit__(None, None, None)
-        raise
-    except BaseException:
-        cluster.__exit__(None, None, None)
-        raise
+            cleanup.close()
+    raise Stopped
 
 
 class Stages:
@@ -211,21 +228,24 @@ def raise_if_failed() -> None:
 
 
 def end_calls(app: str) -> None:
-    """Hang up every call, on every ingress replica. A stack that is not up has none."""
+    """Hang up every call, on every ingress replica, within `END_CALLS_S`. A stack that is not up
+    has none, and one whose cluster is gone (a signal to all of a group) does not answer."""
+    asking = threading.Thread(target=ask_to_end_calls, args=(app,), daemon=True)
+    asking.start()
+    asking.join(END_CALLS_S)
+
+
+def ask_to_end_calls(app: str) -> None:
     from ray import serve
     from ray.exceptions import RayError
     from ray.serve.exceptions import RayServeException
 
-    ends = time.monotonic() + END_CALLS_S
-    try:
+    # What is left ends with its process. A KeyError says that there is no such deployment yet.
+    with suppress(RayError, RayServeException, TimeoutError, ValueError, KeyError):
         ingress = serve.get_deployment_handle("Ingress", app)
         # A new handle knows no replica until Serve's controller has told it.
         while not ingress.broadcast("end_calls").results(timeout_s=END_CALLS_S):
-            if time.monotonic() > ends:
-                return
             time.sleep(0.1)
-    except (RayError, RayServeException, TimeoutError, ValueError):
-        pass  # what is left ends with its process
 
 
 def ready_lines(url: str, dashboard: str, *, signed: bool) -> str:
@@ -240,4 +260,6 @@ def ready_lines(url: str, dashboard: str, *, signed: bool) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    os._exit(code)  # Ray's exit handlers would wait a minute for the cluster that we have ended

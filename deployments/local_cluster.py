@@ -22,6 +22,8 @@ MARGIN_S = 60
 OBJECT_STORE_BYTES = 300 * 2**20
 """Audio and tokens are small; Ray would take a third of the memory."""
 
+FOLDER_VARIABLE = "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC"
+
 DIRECT_PORTS = 200  # a replica of the ingress listens on one of its own; one in use is passed over
 
 
@@ -58,7 +60,7 @@ def serve_environment(folder: Path, longest_call_s: float) -> dict[str, str]:
 def haproxy_files(folder: Path) -> dict[str, str]:
     """`folder` is short: HAProxy takes sockets of 97 characters, and Serve adds 70."""
     return {
-        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{folder}/haproxy.cfg",
+        FOLDER_VARIABLE: f"{folder}/haproxy.cfg",
         "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{folder}/admin.sock",
         "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(folder),
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": f"{folder}/server-state",
@@ -111,7 +113,7 @@ def local_cluster(longest_call_s: float) -> Generator[str]:
 def stop(folder: Path, grace_s: float = 4) -> None:
     """End the cluster's processes, politely for `grace_s`; HAProxy outlives its Ray actor
     otherwise, and would keep the port."""
-    ours = psutil.Process().children(recursive=True)
+    ours = processes_of(folder)
     polite = threading.Thread(target=ray.shutdown, daemon=True)
     polite.start()
     polite.join(grace_s)
@@ -122,6 +124,18 @@ def stop(folder: Path, grace_s: float = 4) -> None:
         _signal(process, kill=True)
     psutil.wait_procs(alive, timeout=1)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def processes_of(folder: Path) -> list[psutil.Process]:
+    """The cluster's processes, known by their environment: those whose parent died first have
+    become somebody else's children."""
+    found: list[psutil.Process] = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            marked = process.environ().get(FOLDER_VARIABLE, "").startswith(f"{folder}/")
+            if marked and process.pid != os.getpid():
+                found.append(process)
+    return found
 
 
 def _signal(process: psutil.Process, *, kill: bool) -> None:

@@ -67,7 +67,7 @@ async def answer(replica: Replica, socket: WebSocket) -> None:
         code, reason, outcome = INTERNAL, "internal error", "failed"
         log.crash(group)
     replica.metrics.count("parley_calls_total", outcome=outcome)
-    with suppress(WebSocketDisconnect, RuntimeError):  # the peer may have closed it already
+    with suppress(WebSocketDisconnect, RuntimeError, OSError):  # the peer may have closed first
         await socket.close(code, shortened(reason))
 
 

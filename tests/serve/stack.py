@@ -47,10 +47,10 @@ class Stack:
         title = f"ray::ServeReplica:parley:{deployment}"
         return [one for one in self.processes() if title_of(one).startswith(title)]
 
-    def stop(self) -> float:
+    def stop(self, number: int = signal.SIGINT) -> float:
         """Ctrl-C, as a terminal sends it: to the whole group. Gives the seconds it took."""
         begun = time.monotonic()
-        os.killpg(self.process.pid, signal.SIGINT)
+        os.killpg(self.process.pid, number)
         self.process.wait(STOP_WITHIN_S + 10)
         return time.monotonic() - begun
 
