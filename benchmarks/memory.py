@@ -25,6 +25,8 @@ GROWTH_MIB, STATE_KB, BUFFER_KB = 50.0, 50.0, 500.0
 KEPT_SOCKETS = 2
 """HAProxy keeps connections for the next requests: a few at any time, none a call."""
 SETTLED_WITHIN_S = 30.0
+HOUSEKEEPING_S = 3.0
+"""The ingress gives freed memory back within 2 s of the last call's end (`ingress.app`)."""
 COUNTED_TURNS, COUNTED_CALLS = 20, 50
 
 
@@ -114,6 +116,7 @@ async def _settled(url: str, ingress: psutil.Process, moment: str, calls: int) -
                 break
             tasks = health["tasks"]
             await asyncio.sleep(1)
+    await asyncio.sleep(HOUSEKEEPING_S)
     sockets = [one for one in ingress.net_connections() if one.status == "ESTABLISHED"]
     rss_mib = ingress.memory_info().rss / MIB
     return Left(moment, rss_mib, len(sockets), health["tasks"], health["active_calls"])

@@ -16,6 +16,7 @@ class Admission:
         self._calls: dict[str, Call] = {}
         self._reserved: dict[str, float] = {}
         self.peak = 0
+        self.ended = 0  # calls so far
 
     @property
     def active(self) -> int:
@@ -47,6 +48,7 @@ class Admission:
             yield
         finally:
             del self._calls[call_sid]
+            self.ended += 1
             self.report()
 
     def end_all(self, reason: str) -> int:

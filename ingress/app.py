@@ -64,12 +64,12 @@ def create_app(
 
 async def keep_house(admission: Admission) -> None:
     """Report the gauges, and give memory back when the last call is over."""
-    busy = False
+    ended = 0
     while True:
         admission.report()
-        if busy and not admission.active:
+        if admission.ended > ended and not admission.active:
             give_back()
-        busy = admission.active > 0
+            ended = admission.ended
         await asyncio.sleep(HOUSE_EVERY_S)
 
 
@@ -99,7 +99,7 @@ def state_of(shared: Replica) -> dict[str, Any]:
     }
 
 
-HOUSE_EVERY_S = 5.0
+HOUSE_EVERY_S = 2.0
 
 PYTHON_PROXY_WARNING = (
     "frames go through Serve's Python proxy, which costs 14 times HAProxy's round trip: start the "
