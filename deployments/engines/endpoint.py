@@ -1,64 +1,55 @@
 """The three seams to the models, over any OpenAI-compatible HTTP endpoint.
 
-Runs in the ingress process, without Ray. Owns the requests and what their errors mean; not
-retries (the ingress does that) and not the key (the builder reads it).
+Runs in the ingress process, without Ray. Owns what is asked and what an answer says;
+`connections` has the way there. Not retries (the ingress does that), and not the key (the builder
+reads it).
 """
 
 import asyncio
 import io
+import secrets
 import wave
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Sequence
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any
 
-import httpx2
 import numpy as np
-import openai
-from openai.types.chat import ChatCompletionMessageParam
+import orjson
 
 from audio.pcm import Audio, Samples
 from configs.schema import OpenAI
-from conversation.fallbacks import FailureClass, failure_of_status
+from conversation.fallbacks import FailureClass
 from conversation.history import Message
 from deployments.deadlines import within
-from deployments.engines.sse import deltas, text_of
+from deployments.engines.connections import Endpoint, classified, ended
+from deployments.engines.sse import ChatEvents, body_of, text_of
 from ingress.backends import BackendError, ReplyOptions, Speech, Transcript, Voice
 
 SPEECH_RATE_HZ = 24_000
 """Of `response_format="pcm"`: mono s16le (platform.openai.com/docs/guides/text-to-speech)."""
 
-CONNECT_S = 5.0
-"""Our choice: a host that does not accept by then is down, and the ingress may yet retry."""
 
-
-def client_of(section: OpenAI, api_key: str | None) -> openai.AsyncOpenAI:
+def client_of(section: OpenAI, api_key: str | None) -> Endpoint:
     """A client with a connection pool of its own; the caller's deadlines are the only others.
     Without a key a placeholder is sent, never a key from the environment."""
-    return openai.AsyncOpenAI(
-        base_url=str(section.base_url),
-        api_key=api_key or "none",
-        max_retries=0,
-        timeout=openai.Timeout(None, connect=CONNECT_S),
-    )
+    return Endpoint(str(section.base_url), api_key)
 
 
 class EndpointTranscriber:
     """`ingress.backends.Transcriber` over `/audio/transcriptions`."""
 
-    def __init__(self, client: openai.AsyncOpenAI, model: str) -> None:
+    def __init__(self, client: Endpoint, model: str) -> None:
         self._client, self._model = client, model
 
     async def transcribe(
         self, speech: Audio, *, language: str, final: bool, deadline_s: float
     ) -> Transcript | None:
+        fields = {"model": self._model, "language": language, "response_format": "json"}
+        body, content_type = form(fields, wav(speech))
+        request = self._client.answer("/audio/transcriptions", body, content_type)
         with classified():
-            async with asyncio.timeout(deadline_s):
-                said = await self._client.audio.transcriptions.create(
-                    file=("speech.wav", wav(speech), "audio/wav"),
-                    model=self._model,
-                    language=language,
-                    response_format="json",
-                )
-        text: object = getattr(said, "text", None)  # the client does not validate bodies
+            async with asyncio.timeout(deadline_s), request as response:
+                text: object = body_of(await response.read()).get("text")
         if not isinstance(text, str):
             raise BackendError(FailureClass.SERVER, "the transcription has no text")
         return Transcript(text.strip())
@@ -67,7 +58,7 @@ class EndpointTranscriber:
 class EndpointLanguageModel:
     """`ingress.backends.LanguageModel` over `/chat/completions`."""
 
-    def __init__(self, client: openai.AsyncOpenAI, model: str) -> None:
+    def __init__(self, client: Endpoint, model: str) -> None:
         self._client, self._model = client, model
 
     async def reply(
@@ -80,54 +71,39 @@ class EndpointLanguageModel:
     ) -> AsyncIterator[str]:
         first_s = first_token_s if options.stream else deadline_s
         answer = self._streamed if options.stream else self._whole
+        body = orjson.dumps(chat_request(self._model, messages, options))
         with classified():
             async with (
-                aclosing(answer(messages, options)) as texts,
+                aclosing(answer(body)) as texts,
                 aclosing(within(texts, first_s, deadline_s)) as pieces,
             ):
                 async for piece in pieces:
                     yield piece
 
-    async def _streamed(
-        self, messages: Sequence[Message], options: ReplyOptions
-    ) -> AsyncGenerator[str, None]:
-        stream = await self._client.chat.completions.create(
-            model=self._model,
-            messages=[chat_message(message) for message in messages],
-            stream=True,
-            max_tokens=options.max_tokens,
-            temperature=options.temperature,
-            top_p=options.top_p,
-            frequency_penalty=options.frequency_penalty,
-            presence_penalty=options.presence_penalty,
-            stop=list(options.stop) or openai.omit,
-        )
-        async with stream:
-            async for chunk in stream:
-                for text in deltas(chunk.model_dump()):
+    async def _streamed(self, body: bytes) -> AsyncGenerator[str, None]:
+        """Tokens that arrive together are one piece."""
+        events = ChatEvents()
+        async with self._client.answer("/chat/completions", body) as response:
+            async for chunk in response.content.iter_any():
+                for text in events.push(chunk):
                     yield text
+                if events.done:
+                    await ended(response)
+                    return
+            for text in events.finish():
+                yield text
 
-    async def _whole(
-        self, messages: Sequence[Message], options: ReplyOptions
-    ) -> AsyncGenerator[str, None]:
-        answer = await self._client.chat.completions.create(
-            model=self._model,
-            messages=[chat_message(message) for message in messages],
-            max_tokens=options.max_tokens,
-            temperature=options.temperature,
-            top_p=options.top_p,
-            frequency_penalty=options.frequency_penalty,
-            presence_penalty=options.presence_penalty,
-            stop=list(options.stop) or openai.omit,
-        )
-        if text := text_of(answer.model_dump()):
+    async def _whole(self, body: bytes) -> AsyncGenerator[str, None]:
+        async with self._client.answer("/chat/completions", body) as response:
+            answer = body_of(await response.read())
+        if text := text_of(answer):
             yield text
 
 
 class EndpointSynthesizer:
     """`ingress.backends.Synthesizer` over `/audio/speech`. Such endpoints give no word times."""
 
-    def __init__(self, client: openai.AsyncOpenAI, model: str) -> None:
+    def __init__(self, client: Endpoint, model: str) -> None:
         self._client, self._model = client, model
 
     async def synthesize(
@@ -142,15 +118,15 @@ class EndpointSynthesizer:
                     yield Speech(Audio(samples, SPEECH_RATE_HZ))
 
     async def _pcm(self, phrase: str, voice: Voice) -> AsyncGenerator[bytes, None]:
-        request = self._client.audio.speech.with_streaming_response.create(
-            model=self._model,
-            voice=voice.name,
-            input=phrase,
-            response_format="pcm",
-            speed=voice.speed,
-        )
-        async with request as response:
-            async for chunk in response.iter_bytes():
+        body = {
+            "model": self._model,
+            "voice": voice.name,
+            "input": phrase,
+            "response_format": "pcm",
+            "speed": voice.speed,
+        }
+        async with self._client.answer("/audio/speech", orjson.dumps(body)) as response:
+            async for chunk in response.content.iter_any():
                 yield chunk
 
 
@@ -166,14 +142,38 @@ async def whole_samples(chunks: AsyncIterator[bytes]) -> AsyncIterator[Samples]:
             yield np.frombuffer(pcm[:even], "<i2").astype(np.int16)
 
 
-def chat_message(message: Message) -> ChatCompletionMessageParam:
-    match message.role:
-        case "system":
-            return {"role": "system", "content": message.text}
-        case "user":
-            return {"role": "user", "content": message.text}
-        case "assistant":
-            return {"role": "assistant", "content": message.text}
+def chat_request(model: str, messages: Sequence[Message], options: ReplyOptions) -> dict[str, Any]:
+    """The body of a request to `/chat/completions`."""
+    request: dict[str, Any] = {
+        "model": model,
+        "messages": [{"role": message.role, "content": message.text} for message in messages],
+        "max_tokens": options.max_tokens,
+        "temperature": options.temperature,
+        "top_p": options.top_p,
+        "frequency_penalty": options.frequency_penalty,
+        "presence_penalty": options.presence_penalty,
+    }
+    if options.stream:
+        request["stream"] = True
+    if options.stop:
+        request["stop"] = options.stop
+    return request
+
+
+def form(fields: Mapping[str, str], file: bytes) -> tuple[bytes, str]:
+    """A multipart form (RFC 7578) of the fields and a WAV file, and its content type. aiohttp's
+    own takes three times the whole request."""
+    boundary = secrets.token_hex(16)
+    parts = [
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in fields.items()
+    ]
+    parts.append(
+        f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="speech.wav"\r\n'
+        "Content-Type: audio/wav\r\n\r\n"
+    )
+    body = b"".join(("".join(parts).encode(), file, f"\r\n--{boundary}--\r\n".encode()))
+    return body, f"multipart/form-data; boundary={boundary}"
 
 
 def wav(speech: Audio) -> bytes:
@@ -185,27 +185,3 @@ def wav(speech: Audio) -> bytes:
         out.setframerate(speech.rate_hz)
         out.writeframes(speech.samples.astype("<i2", copy=False).tobytes())
     return file.getvalue()
-
-
-@contextmanager
-def classified() -> Generator[None, None, None]:
-    """Turn the client's errors into BackendError."""
-    try:
-        yield
-    except (openai.OpenAIError, httpx2.HTTPError, TimeoutError, ValueError) as error:
-        raise BackendError(failure_of(error), f"{type(error).__name__}: {error}") from error
-
-
-def failure_of(error: Exception) -> FailureClass:
-    """Class of an error of the client, of its transport, or of an answer that is not JSON."""
-    match error:
-        case openai.APIStatusError(status_code=status):
-            return failure_of_status(status)
-        case openai.APITimeoutError() | TimeoutError() | httpx2.TimeoutException():
-            return FailureClass.TIMEOUT
-        case openai.APIConnectionError() | httpx2.HTTPError():
-            return FailureClass.NETWORK
-        case openai.APIError() | ValueError():
-            return FailureClass.SERVER
-        case _:
-            return FailureClass.UNKNOWN

@@ -1,0 +1,119 @@
+"""Connections to OpenAI-compatible endpoints: their failures, their keys, their end."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+
+import pytest
+from fastapi import Request
+from fastapi.responses import JSONResponse, Response
+
+from conversation.fallbacks import FailureClass
+from deployments.engines import connections
+from deployments.engines.connections import Endpoint, classified, proxy_of
+from ingress.backends import BackendError
+from tests.deployments.endpoint_server import serving
+
+
+async def ask(url: str, key: str | None = None) -> bytes:
+    async with Endpoint(url, key) as endpoint:
+        with classified():
+            async with endpoint.answer("/anything", b"{}") as response:
+                return await response.read()
+
+
+async def failure_at(url: str, key: str | None = None) -> BackendError:
+    with pytest.raises(BackendError) as caught:
+        await ask(url, key)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("status", "failure"),
+    [
+        (400, FailureClass.INVALID),
+        (401, FailureClass.AUTH),
+        (404, FailureClass.INVALID),
+        (408, FailureClass.TIMEOUT),
+        (429, FailureClass.RATE_LIMIT),
+        (500, FailureClass.SERVER),
+        (503, FailureClass.SERVER),
+    ],
+)
+async def test_a_status_has_its_class_and_is_asked_once(status: int, failure: FailureClass) -> None:
+    asked = 0
+
+    async def answer(request: Request) -> Response:
+        nonlocal asked
+        asked += 1
+        return JSONResponse({"error": {"message": "no such\nthing"}}, status_code=status)
+
+    async with serving(answer) as section:
+        error = await failure_at(str(section.base_url))
+    assert error.failure is failure
+    assert f"HTTP {status}" in error.detail and "no such" in error.detail
+    assert asked == 1
+
+
+@pytest.fixture
+def taken() -> Iterator[socket.socket]:
+    """A socket on a port of its own, bound, where nobody listens yet."""
+    with closing(socket.socket()) as held:
+        held.bind(("127.0.0.1", 0))
+        yield held
+
+
+def address(server: socket.socket) -> str:
+    return f"http://127.0.0.1:{server.getsockname()[1]}/v1"
+
+
+async def test_nobody_listening_is_the_networks(taken: socket.socket) -> None:
+    assert (await failure_at(address(taken))).failure is FailureClass.NETWORK
+
+
+async def test_a_host_that_does_not_accept_is_the_networks(
+    taken: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Linux answers no more connections than the queue, of one here, can hold."""
+    taken.listen(0)
+    monkeypatch.setattr(connections, "CONNECT_S", 0.2)
+    with ExitStack() as held:
+        for _ in range(3):
+            waiting = held.enter_context(closing(socket.socket()))
+            waiting.setblocking(False)
+            waiting.connect_ex(taken.getsockname())
+        error = await failure_at(address(taken))
+    assert error.failure is FailureClass.NETWORK
+    assert "Connection timeout" in error.detail
+
+
+@pytest.mark.parametrize("key", ["a-key", None])
+async def test_the_key_given_is_sent_and_none_of_the_environments(
+    key: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "somebody-elses")
+    sent: list[str] = []
+
+    async def answer(request: Request) -> Response:
+        sent.append(request.headers["authorization"])
+        return JSONResponse({})
+
+    async with serving(answer) as section:
+        assert await ask(str(section.base_url), key) == b"{}"
+    assert sent == [f"Bearer {key or 'none'}"]
+
+
+@pytest.mark.parametrize("key", ["the-secret\n", "the-secret"])
+async def test_no_error_tells_the_key(key: str, taken: socket.socket) -> None:
+    error = await failure_at(address(taken), key)
+    assert "the-secret" not in f"{error} {error.__cause__!r}"
+
+
+def test_the_environments_proxy_is_used_but_for_hosts_it_leaves_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
+    monkeypatch.setenv("no_proxy", "127.0.0.1,inside.example")
+    assert proxy_of("https://api.example/v1") == "http://proxy.example:3128"
+    assert proxy_of("https://inside.example/v1") is None
+    assert proxy_of("https://127.0.0.1:8000/v1") is None
