@@ -6,15 +6,17 @@ sequence are strings there.
 
 import base64
 import binascii
-import json
 import secrets
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
+
+import orjson
 
 FRAME_SAMPLES = 160
 """20 ms at 8 kHz, one byte of mu-law each."""
 
-CONNECTED = {"event": "connected", "protocol": "Call", "version": "1.0.0"}
+CONNECTED = '{"event":"connected","protocol":"Call","version":"1.0.0"}'
 
 
 class Malformed(Exception):
@@ -40,14 +42,28 @@ class Start:
         }
 
 
-def media(frame: bytes, at: int) -> dict[str, str]:
-    """The `media` object of a frame of mu-law that begins at sample `at` of the stream."""
-    return {
-        "track": "inbound",
-        "chunk": str(at // FRAME_SAMPLES + 1),
-        "timestamp": str(at // 8),
-        "payload": base64.b64encode(frame).decode(),
-    }
+@lru_cache(maxsize=64)
+def payloads(sound: bytes) -> tuple[str, ...]:
+    """Mu-law cut into frames, each as it stands in `media.payload`. The same object for the same
+    sound: a recording is encoded once, however often it is said."""
+    frames = range(0, len(sound), FRAME_SAMPLES)
+    return tuple(base64.b64encode(sound[at : at + FRAME_SAMPLES]).decode() for at in frames)
+
+
+def message(event: str, stream_sid: str, sequence: int, **body: Any) -> str:
+    """A frame of a call, of any event."""
+    sids = {"streamSid": stream_sid, "sequenceNumber": str(sequence)}
+    return orjson.dumps({"event": event, **sids, **body}).decode()
+
+
+def media_message(stream_sid: str, sequence: int, payload: str, at: int) -> str:
+    """The `media` message of one of `payloads` that begins at sample `at` of the stream. Written
+    out by hand: it is what a simulated caller does most."""
+    return (
+        f'{{"event":"media","streamSid":"{stream_sid}","sequenceNumber":"{sequence}",'
+        f'"media":{{"track":"inbound","chunk":"{at // FRAME_SAMPLES + 1}",'
+        f'"timestamp":"{at // 8}","payload":"{payload}"}}}}'
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +92,7 @@ def read(message: str | bytes, stream_sid: str) -> Media | Mark | Clear | Parley
     try:
         if isinstance(message, bytes):
             raise ValueError("binary")
-        frame = json.loads(message)
+        frame = orjson.loads(message)
         if frame["streamSid"] != stream_sid:
             raise ValueError(f"streamSid is {frame['streamSid']!r}, not this stream's")
         match frame["event"]:

@@ -9,7 +9,7 @@ import soundfile
 from audio import mulaw
 from audio.pcm import Audio, Samples
 from audio.resampling import resample
-from loadtest.first_audio import last_voiced
+from loadtest.first_audio import first_audible, last_voiced
 
 DEFAULT_WAV = Path(__file__).parent / "data" / "librivox-0880.wav"
 """'He was not an ill-disposed young man', read for LibriVox (public domain)."""
@@ -21,10 +21,12 @@ class UnreadableRecording(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """Whole 20 ms frames of mu-law, and the index just behind the last voiced sample."""
+    """Whole 20 ms frames of mu-law, the index just behind the last voiced sample, and that of the
+    first."""
 
     payload: bytes
     voiced_until: int
+    voiced_from: int = 0
 
 
 def utterance_of(audio: Audio) -> Utterance:
@@ -32,7 +34,8 @@ def utterance_of(audio: Audio) -> Utterance:
     samples: Samples = resample(audio, mulaw.RATE_HZ).samples
     payload = mulaw.encode(samples)
     padding = -len(payload) % mulaw.FRAME_BYTES
-    return Utterance(payload + bytes([mulaw.SILENCE]) * padding, last_voiced(samples))
+    silence = bytes([mulaw.SILENCE]) * padding
+    return Utterance(payload + silence, last_voiced(samples), first_audible(samples) or 0)
 
 
 def read_utterance(path: Path) -> Utterance:

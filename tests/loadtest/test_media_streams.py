@@ -1,8 +1,18 @@
+import base64
 import json
 
 import pytest
 
-from loadtest.media_streams import Clear, Malformed, Mark, Media, Parley, media, read
+from loadtest.media_streams import (
+    Clear,
+    Malformed,
+    Mark,
+    Media,
+    Parley,
+    media_message,
+    payloads,
+    read,
+)
 
 SID = "MZ1"
 
@@ -22,7 +32,7 @@ def test_good_frames_are_read() -> None:
     ("message", "why"),
     [
         (b"{}", "binary"),
-        ("{", "Expecting"),
+        ("{", "unexpected end"),
         ("{}", "'streamSid' is missing"),
         (frame("media", media={"payload": "!"}), "base64"),
         (frame("media", media={}), "'payload' is missing"),
@@ -38,9 +48,12 @@ def test_bad_frames_say_what_is_wrong(message: str | bytes, why: str) -> None:
 
 
 def test_media_counts_in_strings() -> None:
-    assert media(b"abc", 320) == {
-        "track": "inbound",
-        "chunk": "3",
-        "timestamp": "40",
-        "payload": "YWJj",
+    whole, rest = payloads(b"a" * 160 + b"bc")
+    assert payloads(b"a" * 160 + b"bc") is payloads(b"a" * 160 + b"bc")
+    assert base64.b64decode(whole) == b"a" * 160 and rest == "YmM="
+    assert json.loads(media_message(SID, 4, "YWJj", 320)) == {
+        "event": "media",
+        "streamSid": SID,
+        "sequenceNumber": "4",
+        "media": {"track": "inbound", "chunk": "3", "timestamp": "40", "payload": "YWJj"},
     }
