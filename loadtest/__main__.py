@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import math
 import os
 import secrets
 import sys
@@ -24,12 +25,17 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--url", default="http://127.0.0.1:8000", help="the stack (default: %(default)s)")
     add("--wav", type=Path, action="append", help="an utterance; repeat for one a turn, in a cycle")
     add("--turns", type=positive, default=1, help="default: %(default)s")
-    add("--barge-in-after", type=float, metavar="MS", help="speak again so long into each reply")
+    add(
+        "--barge-in-after",
+        type=not_negative,
+        metavar="MS",
+        help="speak again so long into each reply",
+    )
     add("--json", action="store_true", help="one JSON object a turn")
     add("--out", type=Path, help="what was heard: a WAV, or a folder for it (default: here)")
     add("--agent", help="the agent to call (default: by the dialled number)")
     add("--param", type=key_value, action="append", default=[], metavar="KEY=VALUE")
-    add("--timeout-s", type=float, default=60.0, help="a turn's (default: %(default)s)")
+    add("--timeout-s", type=over_zero, default=60.0, help="a turn's (default: %(default)s)")
     add("--auth-token-env", metavar="NAME", help="variable with Twilio's auth token: sign with it")
     add("--public-url", help="the address that is signed (default: --url)")
     return parser.parse_args(arguments)
@@ -38,6 +44,18 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
 def positive(text: str) -> int:
     if (number := int(text)) < 1:
         raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return number
+
+
+def not_negative(text: str) -> float:
+    if not 0 <= (number := float(text)) < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not 0 or more")
+    return number
+
+
+def over_zero(text: str) -> float:
+    if not (number := not_negative(text)):
+        raise argparse.ArgumentTypeError("0 is not more than 0")
     return number
 
 

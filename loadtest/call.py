@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import soundfile
@@ -11,10 +12,12 @@ from websockets.exceptions import InvalidHandshake, InvalidURI
 
 from loadtest.first_audio import RATE_HZ
 from loadtest.media_streams import Start
-from loadtest.phone import CallEnded, Phone, dial
+from loadtest.network import Network
+from loadtest.phone import CallEnded, Phone, Text, dial
 from loadtest.printout import Printout
 from loadtest.script import Plan, Script, Turn
 from loadtest.webhook import CallRefused, Server, Stream, place_call
+from loadtest.wheel import Wheel
 
 ELSEWHERE_WITHIN_S = 3.0
 """A public address that we may not reach from here."""
@@ -30,14 +33,16 @@ class Caller:
     agent: str | None = None
     parameters: dict[str, str] = field(default_factory=dict[str, str])
 
+    @property
+    def query(self) -> dict[str, str]:
+        """What the number's webhook is configured with."""
+        return self.parameters | ({"agent": self.agent} if self.agent else {})
+
 
 async def call(caller: Caller, plan: Plan, printout: Printout) -> bool:
     """Hold the call: whether every turn was answered. Raises CallRefused."""
-    query = dict(caller.parameters)
-    if caller.agent:
-        query["agent"] = caller.agent
     printout.dialling(caller.server.url, caller.call_sid)
-    stream = await place_call(caller.server, caller.call_sid, query)
+    stream = await place_call(caller.server, caller.call_sid, caller.query)
     parameters = {**stream.parameters, "parley_events": "1"}
     start = Start(call_sid=caller.call_sid, parameters=parameters)
     answered: list[bool] = []
@@ -60,30 +65,56 @@ def is_answered(turn: Turn) -> bool:
 
 
 async def show_texts(phone: Phone, printout: Printout) -> None:
-    shown = 0
+    """Print what is said, the agent's phrases when they were heard: whole, or cut off."""
+    shown, heard = 0, None
     try:
         while True:
             texts = await phone.until(lambda first=shown: phone.texts[first:] or None)
             for text in texts:
-                printout.text(text.body)
+                kind, outcome = text.body.get("type"), text.body.get("outcome")
+                if kind == "phrase" and not await is_played(phone, text):
+                    continue
+                if kind in ("phrase", "turn") and heard:
+                    printout.text(heard.body, cut_off=outcome == "interrupted")
+                heard = text if kind == "phrase" else None if kind == "turn" else heard
+                if kind != "phrase":
+                    printout.text(text.body)
             shown += len(texts)
     except CallEnded:
-        return
+        if heard:
+            printout.text(heard.body)
+
+
+async def is_played(phone: Phone, text: Text) -> bool:
+    """Wait until the sound that follows a text plays, or was taken back. Raises CallEnded."""
+
+    def known() -> bool | None:
+        if any(text.at <= at <= text.plays_at for at in phone.cleared):
+            return False
+        return True if phone.now > text.plays_at else None
+
+    return await phone.until(known)
 
 
 @asynccontextmanager
 async def connected(
-    server: Server, stream: Stream, start: Start, pace: float
+    server: Server,
+    stream: Stream,
+    start: Start,
+    pace: float,
+    *,
+    network: Network = Network(),  # noqa: B008 (frozen)
+    wheel: Wheel | None = None,
 ) -> AsyncGenerator[Phone]:
     """The stream's socket, at the first of its URLs that answers. Raises CallRefused."""
     headers = server.signature(stream.signed_url, {})
+    dialled = partial(dial, start=start, pace=pace, headers=headers, network=network, wheel=wheel)
     failures: list[str] = []
     async with AsyncExitStack() as stack:
         for url in stream.urls:
             timeout_s = ELSEWHERE_WITHIN_S if url != stream.urls[-1] else 10.0
-            dialled = dial(url, start, pace=pace, headers=headers, open_timeout_s=timeout_s)
             try:
-                phone = await stack.enter_async_context(dialled)
+                phone = await stack.enter_async_context(dialled(url, open_timeout_s=timeout_s))
             except (OSError, TimeoutError, InvalidHandshake, InvalidURI) as error:
                 failures.append(f"{url}: {error or type(error).__name__}")
             else:

@@ -22,7 +22,7 @@ _SPEAKERS = {
 
 class Printout(Protocol):
     def dialling(self, url: str, call_sid: str) -> None: ...
-    def text(self, body: dict[str, Any]) -> None: ...
+    def text(self, body: dict[str, Any], *, cut_off: bool = False) -> None: ...
     def turn(self, turn: Turn) -> None: ...
     def over(self, phone: Phone, wav: Path) -> None: ...
 
@@ -36,8 +36,9 @@ class ForPeople:
     def dialling(self, url: str, call_sid: str) -> None:
         self._line("call", "bold", f"{url} as {call_sid}")
 
-    def text(self, body: dict[str, Any]) -> None:
-        said = str(body.get("text", ""))
+    def text(self, body: dict[str, Any], *, cut_off: bool = False) -> None:
+        """`cut_off`: not all of it was heard."""
+        said = str(body.get("text", "")) + (" [cut off]" if cut_off else "")
         if said and body.get("final", True) and (kind := _SPEAKERS.get(str(body.get("type")))):
             self._line(*kind, said)
 
@@ -67,7 +68,7 @@ class ForPrograms:
 
     def dialling(self, url: str, call_sid: str) -> None: ...
 
-    def text(self, body: dict[str, Any]) -> None: ...
+    def text(self, body: dict[str, Any], *, cut_off: bool = False) -> None: ...
 
     def turn(self, turn: Turn) -> None:
         told = asdict(turn)

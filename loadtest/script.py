@@ -35,7 +35,8 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What the caller noticed of one turn. Texts are None where the server sends none."""
+    """What the caller noticed of one turn. Texts are None where the server sends none; of a reply
+    that was cut off, phrases of which nothing was heard are left out."""
 
     turn: int
     transcript: str | None
@@ -43,6 +44,7 @@ class Turn:
     first_audio_ms: float | None
     stages_ms: dict[str, float]
     errors: list[str]
+    cut_off: bool = False
 
 
 @dataclass(slots=True)
@@ -126,8 +128,10 @@ class Script:
         transcripts = _of(said, "transcript")
         theirs = {body.get("turn") for body in transcripts}
         everything = self.phone.texts
-        replies = [body for body in _of(everything, "phrase") if body.get("turn") in theirs]
-        closed = [body for body in _of(everything, "turn") if body.get("turn") in theirs]
+        of_theirs = [text for text in everything if text.body.get("turn") in theirs]
+        closed = _of(of_theirs, "turn")
+        cut_off = bool(closed) and closed[-1].get("outcome") == "interrupted"
+        replies = _of(_heard(of_theirs, self.phone.cleared) if cut_off else of_theirs, "phrase")
         closed = closed or [b for b in _of(said, "turn") if b.get("outcome") != "greeted"]
         return Turn(
             number + 1,
@@ -136,7 +140,13 @@ class Script:
             first_audio_ms(heard, self.spoken[number].voiced_until),
             dict(closed[-1].get("stages_ms") or {}) if closed else {},
             [*self.errors.get(number, []), *_complaints(closed, _of(said, "notice"))],
+            cut_off,
         )
+
+
+def _heard(texts: list[Text], cleared: list[int]) -> list[Text]:
+    """Those whose sound had begun to play before the caller's end was told to drop it."""
+    return [text for text in texts if not any(text.at <= at <= text.plays_at for at in cleared)]
 
 
 def _before(text: Text, ends: int | None) -> bool:

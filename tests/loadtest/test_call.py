@@ -45,7 +45,8 @@ async def test_two_turns_for_programs(
     assert [turn["turn"] for turn in turns] == [1, 2]
     for turn in turns:
         assert list(turn) == [
-            "turn", "transcript", "reply", "first_audio_ms", "stages_ms", "heard_wav", "errors"
+            "turn", "transcript", "reply", "first_audio_ms", "stages_ms", "cut_off",
+            "heard_wav", "errors",
         ]  # fmt: skip
         assert turn["transcript"] == "hello there"
         assert turn["reply"] == "It is Berlin."
@@ -84,11 +85,23 @@ async def test_barge_in(wav: Path, tmp_path: Path, capsys: pytest.CaptureFixture
         arguments = ["--wav", wav, "--turns", 2, "--barge-in-after", 300, "--json"]
         assert await called(url, *arguments, "--out", tmp_path / "x.wav") == 0
     first, second = [json.loads(told) for told in capsys.readouterr().out.splitlines()]
-    assert first["reply"] == second["reply"] == "One. Two. Three. Four."
+    assert (first["reply"], first["cut_off"]) == ("One.", True)
+    assert (second["reply"], second["cut_off"]) == ("One. Two. Three. Four.", False)
     assert first["first_audio_ms"] is not None and second["first_audio_ms"] is not None
     assert [b for b in how.events("mark")][3]["mark"]["name"] == "1.0.3"
     heard, _ = soundfile.read(tmp_path / "x.wav", dtype="int16")
     assert np.count_nonzero(heard) < 6 * 3_990  # the first reply was cut short
+
+
+async def test_people_see_that_a_reply_was_cut_off(
+    wav: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    how = Answering(replies=("One.", "Two.", "Three.", "Four."))
+    async with stack_server(Stack(how)) as url:
+        arguments = ["--wav", wav, "--turns", 2, "--barge-in-after", 700, "--out", tmp_path]
+        assert await called(url, *arguments) == 0
+    said = [line[9:] for line in capsys.readouterr().out.splitlines() if line[2:7] == "agent"]
+    assert said == ["One.", "Two. [cut off]", "One.", "Two.", "Three.", "Four."]
 
 
 async def test_a_server_without_texts_is_still_measured(
@@ -177,7 +190,17 @@ def test_wrong_options_say_what_is_wrong(
     assert why in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [["--turns", "0"], ["--param", "name"], ["--no-such"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--turns", "0"],
+        ["--param", "name"],
+        ["--no-such"],
+        ["--barge-in-after", "-1"],
+        ["--timeout-s", "0"],
+        ["--timeout-s", "nan"],
+    ],
+)
 def test_impossible_options_are_refused(arguments: list[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["call", *arguments])

@@ -20,6 +20,7 @@ def test_people_see_texts_times_and_troubles() -> None:
     people.text({"type": "transcript", "text": "[hello]", "final": True})
     people.text({"type": "notice", "text": "queue_full: x"})
     people.text({"type": "phrase", "text": "Hi."})
+    people.text({"type": "phrase", "text": "I am"}, cut_off=True)
     people.turn(Turn(1, "hello", "Hi.", 1_234.4, {"first_token": 99.6}, []))
     people.turn(Turn(2, None, None, None, {}, ["no answer"]))
     people.over(LATE, WAV)
@@ -27,6 +28,7 @@ def test_people_see_texts_times_and_troubles() -> None:
         " caller  [hello]",
         "   note  queue_full: x",
         "  agent  Hi.",
+        "  agent  I am [cut off]",
         " turn 1  first audio 1,234 ms (server: first token 100)",
         " turn 2  first audio none",
         "  error  no answer",
