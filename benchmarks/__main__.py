@@ -13,9 +13,11 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.calls import MOST_CALLS, calls
+from benchmarks.end_of_turn import RECORDINGS, end_of_turn
 from benchmarks.first_audio import WARMING_TURNS, first_audio
 from benchmarks.footprint import footprint
 from benchmarks.memory import SCRIPTED, memory
+from benchmarks.prefix import WARMING_CONVERSATIONS, prefix
 from benchmarks.progress import progress
 from benchmarks.recordings import ROOT, clips, questions
 from benchmarks.report import Report
@@ -27,6 +29,8 @@ from loadtest.webhook import CallRefused
 DEFAULT = ROOT / "serve_config.yaml"
 ON_DEFAULT = ("footprint", "first-audio", "words", "calls")
 """In this order on one stack: its memory before it has worked, speed before load."""
+ALONE = ("prefix",)
+"""Without a stack."""
 
 Measure = Callable[[RunningStack], Coroutine[Any, Any, Report]]
 
@@ -43,16 +47,25 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     one = _command(commands, "memory", "what calls take, and leave behind", SCRIPTED)
     one.add_argument("--count", type=positive, default=100, help="calls (default: %(default)s)")
     _command(commands, "footprint", "seconds to start, memory of each process")
+    one = _command(commands, "prefix", "first token after a cold and a warmed prefix", stack=False)
+    one.add_argument("--rounds", type=positive, default=10, help="default: %(default)s")
+    one = commands.add_parser("end-of-turn", help="smart-turn on recorded speech cut at pauses")
+    one.add_argument(
+        "--recordings", type=Path, default=RECORDINGS, help="a folder as benchmarks/data/turns"
+    )
+    one.add_argument("--json", action="store_true", help="one JSON object on standard output")
     one = commands.add_parser("all", help="everything: on the CPU default, then on scripted.yaml")
     one.add_argument("--json", action="store_true", help="one JSON object a benchmark")
     return parser.parse_args(arguments)
 
 
 def _command(
-    commands: Any, name: str, what: str, config: Path = DEFAULT
+    commands: Any, name: str, what: str, config: Path = DEFAULT, *, stack: bool = True
 ) -> argparse.ArgumentParser:
+    """`stack`: whether the command measures a whole stack, or a model of the config alone."""
     one: argparse.ArgumentParser = commands.add_parser(name, help=what, description=what)
-    one.add_argument("--url", help="a running stack (default: start one on a free port)")
+    if stack:
+        one.add_argument("--url", help="a running stack (default: start one on a free port)")
     shown = config.relative_to(ROOT)
     one.add_argument("--config", type=Path, default=config, help=f"to start (default: {shown})")
     one.add_argument("--json", action="store_true", help="one JSON object on standard output")
@@ -96,9 +109,27 @@ def measure_of(given: argparse.Namespace, console: Console) -> Measure:
     return measure
 
 
+def alone(given: argparse.Namespace, console: Console) -> Report:
+    """A benchmark of one model, without a stack around it."""
+    with progress(console, "prefix", given.rounds + WARMING_CONVERSATIONS) as tell:
+        return prefix(given.config, given.rounds, tell)
+
+
+def run_alone(given: argparse.Namespace, console: Console) -> bool:
+    """Measure what needs no stack: whether every target is met."""
+    with progress(console, "end-of-turn", 2) as tell:
+        report = end_of_turn(given.recordings, tell)
+    print(report.as_json(), flush=True) if given.json else report.show(console)
+    return report.met
+
+
 def run(given: list[argparse.Namespace], console: Console) -> bool:
     """Measure on one stack: whether every target is met. Raises NoStack, CallRefused."""
     met = True
+    if given[0].command in ALONE:
+        report = alone(given[0], console)
+        print(report.as_json(), flush=True) if given[0].json else report.show(console)
+        return report.met
     with running_stack(given[0].url, given[0].config, console) as stack:
         for one in given:
             report = asyncio.run(measure_of(one, console)(stack))
@@ -113,7 +144,9 @@ def main(arguments: list[str] | None = None) -> int:
     rest = ["--json"] if given.json else []
     code = 0
     try:
-        if given.command != "all":
+        if given.command == "end-of-turn":
+            code = 0 if run_alone(given, console) else 1
+        elif given.command != "all":
             code = 0 if run([given], console) else 1
         else:
             met = run([options([name, *rest]) for name in ON_DEFAULT], console)

@@ -7,6 +7,7 @@ from benchmarks.__main__ import main, options
 from benchmarks.calling import Answer
 from benchmarks.calls import answered, crossed
 from benchmarks.elsewhere import Elsewhere
+from benchmarks.prefix import conversation
 from benchmarks.recordings import CLIPS, HUMAN_SHORT, clips, questions, short_questions
 from benchmarks.running_stack import START_LINES, RunningStack
 from loadtest.script import Turn
@@ -84,3 +85,14 @@ def test_a_stack_elsewhere_has_no_processes_and_no_load_beside_it():
     stack = RunningStack("http://example.invalid", None)
     assert stack.processes() == [] and stack.replicas("Ingress") == []
     assert Elsewhere(stack.processes()).notes() == []
+
+
+def test_conversations_share_no_prefix_but_their_own():
+    first, second = conversation(1), conversation(2)
+    assert first[0].text[:6] != second[0].text[:6]
+    assert [one.role for one in first[1:3]] == ["user", "assistant"] and first[-1].role != "user"
+
+
+def test_a_config_without_vllm_has_no_prefix_cache(capsys: pytest.CaptureFixture[str]):
+    assert main(["prefix", "--config", "configs/scripted.yaml"]) == 2
+    assert "runs no vLLM" in capsys.readouterr().err
