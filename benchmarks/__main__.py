@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.calls import MOST_CALLS, calls
-from benchmarks.end_of_turn import RECORDINGS, end_of_turn
+from benchmarks.end_of_turn import RECORDINGS, STEPS, end_of_turn
 from benchmarks.first_audio import WARMING_TURNS, first_audio
 from benchmarks.footprint import footprint
 from benchmarks.memory import SCRIPTED, memory
@@ -29,7 +29,7 @@ from loadtest.webhook import CallRefused
 DEFAULT = ROOT / "serve_config.yaml"
 ON_DEFAULT = ("footprint", "first-audio", "words", "calls")
 """In this order on one stack: its memory before it has worked, speed before load."""
-ALONE = ("prefix",)
+ALONE = ("prefix", "end-of-turn")
 """Without a stack."""
 
 Measure = Callable[[RunningStack], Coroutine[Any, Any, Report]]
@@ -111,16 +111,11 @@ def measure_of(given: argparse.Namespace, console: Console) -> Measure:
 
 def alone(given: argparse.Namespace, console: Console) -> Report:
     """A benchmark of one model, without a stack around it."""
+    if given.command == "end-of-turn":
+        with progress(console, "end-of-turn", STEPS) as tell:
+            return end_of_turn(given.recordings, tell)
     with progress(console, "prefix", given.rounds + WARMING_CONVERSATIONS) as tell:
         return prefix(given.config, given.rounds, tell)
-
-
-def run_alone(given: argparse.Namespace, console: Console) -> bool:
-    """Measure what needs no stack: whether every target is met."""
-    with progress(console, "end-of-turn", 2) as tell:
-        report = end_of_turn(given.recordings, tell)
-    print(report.as_json(), flush=True) if given.json else report.show(console)
-    return report.met
 
 
 def run(given: list[argparse.Namespace], console: Console) -> bool:
@@ -144,9 +139,7 @@ def main(arguments: list[str] | None = None) -> int:
     rest = ["--json"] if given.json else []
     code = 0
     try:
-        if given.command == "end-of-turn":
-            code = 0 if run_alone(given, console) else 1
-        elif given.command != "all":
+        if given.command != "all":
             code = 0 if run([given], console) else 1
         else:
             met = run([options([name, *rest]) for name in ON_DEFAULT], console)
