@@ -88,7 +88,7 @@ class Phone:
         self._hurry_until = 0
         self._ended: CallEnded | None = None
         self._awaited: list[tuple[Callable[[], Any], asyncio.Future[Any]]] = []
-        self._chance = random.Random()
+        self._chance = random.Random(network.seed)
         way_s = network.jitter_ms / 1_000 * pace
         self._out = Delays(way_s, self._chance) if way_s else None
         self._in = Delays(way_s, self._chance) if way_s else None
@@ -99,6 +99,10 @@ class Phone:
         if not self._pace:
             return self._sent
         return int((time.monotonic() - self._began_s) / self._pace * RATE_HZ)
+
+    def time_s(self, sample: int) -> float:
+        """When a sample of the line is spoken (`time.monotonic`)."""
+        return self._began_s + sample / RATE_HZ * self._pace
 
     @property
     def clears(self) -> int:

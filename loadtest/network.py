@@ -9,10 +9,12 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Network:
     """`jitter_ms`: everything is late by a random time of up to so much, in order, both ways.
-    `loss_percent`: of the caller's frames so many are never sent."""
+    `loss_percent`: of the caller's frames so many are never sent. The same `seed` gives the
+    same losses."""
 
     jitter_ms: float = 0.0
     loss_percent: float = 0.0
+    seed: int | None = None
 
     def loses(self, chance: random.Random) -> bool:
         return bool(self.loss_percent) and chance.random() * 100 < self.loss_percent

@@ -40,7 +40,7 @@ class Playout:
 
     def clear(self, at: int) -> list[str]:
         """Drop what has not played by `at`: every mark that is still out."""
-        while self._pieces and self._pieces[-1][0] + len(self._pieces[-1][1]) > at:
+        while self._pieces and _ends(self._pieces[-1]) > at:
             begins, payload = self._pieces.pop()
             if begins < at:
                 self._pieces.append((begins, payload[: at - begins]))
@@ -52,7 +52,7 @@ class Playout:
     def forget(self, before: int) -> None:
         """Drop the memory of what had played by a sample, in whole pieces."""
         kept = 0
-        while kept < len(self._pieces) and sum(_span(self._pieces[kept])) <= before:
+        while kept < len(self._pieces) and _ends(self._pieces[kept]) <= before:
             kept += 1
         del self._pieces[:kept]
 
@@ -79,6 +79,11 @@ class Playout:
             previous = ends
         return found
 
+    def played(self, since: int, until: int) -> int:
+        """How many samples of a window the server has filled, with sound or with silence."""
+        spans = [(begins, begins + len(payload)) for begins, payload in self._pieces]
+        return sum(max(0, min(ends, until) - max(begins, since)) for begins, ends in spans)
+
     def heard(self, since: int, until: int) -> Samples:
         """The line's sound from one sample to another, int16 of shape (until - since,): what
         played, and silence where nothing did."""
@@ -94,5 +99,5 @@ class Playout:
         return line
 
 
-def _span(piece: tuple[int, bytes]) -> tuple[int, int]:
-    return piece[0], len(piece[1])
+def _ends(piece: tuple[int, bytes]) -> int:
+    return piece[0] + len(piece[1])

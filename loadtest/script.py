@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,7 +62,7 @@ class Script:
         given, still_open = 0, 0 if self.plan.barge_in_after_ms is None else 1
         utterances = itertools.cycle(self.plan.utterances)
         try:
-            await self._greeting()
+            await greeting_over(self.phone)
             for number, utterance in zip(range(self.plan.turns), utterances, strict=False):
                 await self._take(number, utterance)
                 if number >= still_open:
@@ -72,12 +72,6 @@ class Script:
             self._failed(max(0, len(self.spoken) - 1), str(ended))
         for number in range(given, self.plan.turns):
             yield self.turn(number)
-
-    async def _greeting(self) -> None:
-        phone = self.phone
-        latest = GREETING_WITHIN_MS * RATE_HZ // 1_000
-        await phone.until(lambda: True if phone.playout.end or phone.now >= latest else None)
-        await phone.silent(PAUSE_MS)
 
     async def _take(self, number: int, utterance: Utterance) -> None:
         begins = self.phone.now
@@ -90,29 +84,15 @@ class Script:
             self._failed(number, f"no answer, or no end of it, in {self.plan.timeout_s:g} s")
 
     async def _answer(self, spoken: Spoken, *, last: bool) -> None:
-        phone, sound = self.phone, self.phone.sound_from(spoken.voiced_until)
-
-        def answered() -> int | None:
-            closed = phone.texts_of("turn", spoken.voiced_until)
-            empty = bool(closed) and closed[-1].get("outcome") == "empty"
-            return -1 if empty else sound()
-
-        begins = await phone.until(answered)
+        phone = self.phone
+        begins = await phone.until(answered(phone, spoken))
         if begins < 0:
             return
         if self.plan.barge_in_after_ms is not None and not last:
             await phone.passed(begins + int(self.plan.barge_in_after_ms * RATE_HZ / 1_000))
-        elif phone.texts:
-            await phone.until(lambda: True if self._closed(spoken) else None)
-            await phone.silent(PAUSE_MS)
-        else:
-            await phone.silent(REPLY_OVER_MS, since=begins)
-
-    def _closed(self, spoken: Spoken) -> bool:
-        """Whether every turn that the utterance began is closed."""
-        began = {body.get("turn") for body in self.phone.texts_of("transcript", spoken.begins)}
-        closed = {body.get("turn") for body in self.phone.texts_of("turn", spoken.begins)}
-        return bool(began) and began <= closed
+            return
+        await phone.until(over(phone, spoken))
+        await phone.silent(PAUSE_MS)
 
     def _failed(self, number: int, why: str) -> None:
         self.errors.setdefault(number, []).append(why)
@@ -124,24 +104,86 @@ class Script:
         begins = self.spoken[number].begins
         ends = self.spoken[number + 1].begins if number + 1 < len(self.spoken) else None
         heard = self.phone.playout.heard(0, self.phone.now if ends is None else ends)
-        said = [text for text in self.phone.texts if begins <= text.at and _before(text, ends)]
-        transcripts = _of(said, "transcript")
-        theirs = {body.get("turn") for body in transcripts}
-        everything = self.phone.texts
-        of_theirs = [text for text in everything if text.body.get("turn") in theirs]
-        closed = _of(of_theirs, "turn")
-        cut_off = bool(closed) and closed[-1].get("outcome") == "interrupted"
-        replies = _of(_heard(of_theirs, self.phone.cleared) if cut_off else of_theirs, "phrase")
-        closed = closed or [b for b in _of(said, "turn") if b.get("outcome") != "greeted"]
+        said = said_between(self.phone, begins, ends)
         return Turn(
             number + 1,
-            _joined(transcripts) if everything else None,
-            _joined(replies) if everything else None,
+            _joined(said.transcripts) if self.phone.texts else None,
+            _joined(said.replies) if self.phone.texts else None,
             first_audio_ms(heard, self.spoken[number].voiced_until),
-            dict(closed[-1].get("stages_ms") or {}) if closed else {},
-            [*self.errors.get(number, []), *_complaints(closed, _of(said, "notice"))],
-            cut_off,
+            said.stages_ms,
+            [*self.errors.get(number, []), *_complaints(said)],
+            said.outcome == "interrupted",
         )
+
+
+async def greeting_over(phone: Phone) -> None:
+    """Hear the greeting out, if there is one, and pause politely. Raises CallEnded."""
+    latest = GREETING_WITHIN_MS * RATE_HZ // 1_000
+    await phone.until(lambda: True if phone.playout.end or phone.now >= latest else None)
+    await phone.silent(PAUSE_MS)
+
+
+def answered(phone: Phone, spoken: Spoken) -> Callable[[], int | None]:
+    """To wait for: the sample at which an answer's first sound plays, or -1 when the server says
+    that there will be none."""
+    sound = phone.sound_from(spoken.voiced_until)
+
+    def found() -> int | None:
+        closed = phone.texts_of("turn", spoken.voiced_until)
+        empty = bool(closed) and closed[-1].get("outcome") == "empty"
+        return -1 if empty else sound()
+
+    return found
+
+
+def over(phone: Phone, spoken: Spoken) -> Callable[[], bool | None]:
+    """To wait for, once an answer has begun: every turn that the utterance began is closed, or,
+    where no texts say so, it has been silent for `REPLY_OVER_MS`."""
+
+    def happened() -> bool | None:
+        if not phone.texts:
+            silent = phone.now - phone.playout.end
+            return True if silent >= REPLY_OVER_MS * RATE_HZ // 1_000 else None
+        began = {body.get("turn") for body in phone.texts_of("transcript", spoken.begins)}
+        closed = {body.get("turn") for body in phone.texts_of("turn", spoken.begins)}
+        return True if began and began <= closed else None
+
+    return happened
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The texts of the turns that an utterance began, finals only."""
+
+    transcripts: list[dict[str, Any]]
+    replies: list[dict[str, Any]]
+    closed: list[dict[str, Any]]
+    notices: list[str]
+
+    @property
+    def outcome(self) -> str | None:
+        return str(self.closed[-1].get("outcome")) if self.closed else None
+
+    @property
+    def stages_ms(self) -> dict[str, float]:
+        return dict(self.closed[-1].get("stages_ms") or {}) if self.closed else {}
+
+
+def said_between(phone: Phone, begins: int, ends: int | None) -> Said:
+    """What was said of the turns whose transcripts came in that part of the line, whenever their
+    other texts came. Phrases of a reply that was cut off are left out if nothing of them was
+    heard, and so are notices that tell no trouble."""
+    within = [text for text in phone.texts if begins <= text.at and _before(text, ends)]
+    transcripts = _of(within, "transcript")
+    theirs = {body.get("turn") for body in transcripts}
+    of_theirs = [text for text in phone.texts if text.body.get("turn") in theirs]
+    closed = _of(of_theirs, "turn")
+    closed = closed or [b for b in _of(within, "turn") if b.get("outcome") != "greeted"]
+    if closed and closed[-1].get("outcome") == "interrupted":
+        of_theirs = _heard(of_theirs, phone.cleared)
+    notices = [str(notice.get("text", "")) for notice in _of(within, "notice")]
+    troubles = [text for text in notices if not text.startswith(HARMLESS_NOTICES)]
+    return Said(transcripts, _of(of_theirs, "phrase"), closed, troubles)
 
 
 def _heard(texts: list[Text], cleared: list[int]) -> list[Text]:
@@ -162,11 +204,9 @@ def _joined(bodies: list[dict[str, Any]]) -> str:
     return " ".join(str(body.get("text", "")) for body in bodies).strip()
 
 
-def _complaints(closed: list[dict[str, Any]], notices: list[dict[str, Any]]) -> list[str]:
-    outcome = closed[-1].get("outcome") if closed else None
+def _complaints(said: Said) -> list[str]:
     complaints = {
         "empty": ["the agent understood nothing"],
         "failed": ["the agent could not answer and said so"],
-    }.get(str(outcome), [])
-    texts = [str(notice.get("text", "")) for notice in notices]
-    return complaints + [text for text in texts if not text.startswith(HARMLESS_NOTICES)]
+    }
+    return complaints.get(str(said.outcome), []) + said.notices

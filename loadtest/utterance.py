@@ -14,6 +14,9 @@ from loadtest.first_audio import first_audible, last_voiced
 DEFAULT_WAV = Path(__file__).parent / "data" / "librivox-0880.wav"
 """'He was not an ill-disposed young man', read for LibriVox (public domain)."""
 
+DEFAULT_WAVS = sorted(DEFAULT_WAV.parent.glob("*.wav"))
+"""What callers of a load test say: sentences of that book without a pause of a quarter second."""
+
 
 class UnreadableRecording(Exception):
     """A file is no recording of speech; the message says why."""

@@ -9,6 +9,14 @@ import httpx
 from twilio.request_validator import RequestValidator
 
 CALLER, DIALLED = "+15005550006", "+15005550001"  # Twilio's magic test numbers
+INCOMING = {
+    "AccountSid": "AC" + "0" * 32,
+    "From": CALLER,
+    "To": DIALLED,
+    "CallStatus": "ringing",
+    "Direction": "inbound",
+    "ApiVersion": "2010-04-01",
+}
 WITHIN_S = 15.0
 """Twilio's own deadline for a webhook."""
 
@@ -44,33 +52,52 @@ class Stream:
     parameters: dict[str, str]
 
 
-async def place_call(server: Server, call_sid: str, query: dict[str, str]) -> Stream:
+async def check_ready(server: Server) -> None:
+    """Raises CallRefused when the stack is not there, or still loading."""
+    try:
+        async with web_client() as client:
+            await _check_ready(client, server)
+    except httpx.HTTPError as error:
+        raise _refused(server, error) from None
+
+
+async def place_call(
+    server: Server,
+    call_sid: str,
+    query: dict[str, str],
+    client: httpx.AsyncClient | None = None,
+) -> Stream:
     """Ask the webhook, as Twilio does for an incoming call, what to do with it. `query` goes into
-    the webhook's URL, as in a number's configuration. Raises CallRefused."""
+    the webhook's URL, as in a number's configuration. With a `client` (of `web_client`) that
+    other calls share, nobody asks first whether the stack is ready. Raises CallRefused."""
     path = "/twilio/voice" + (f"?{urlencode(query)}" if query else "")
-    form = {
-        "CallSid": call_sid,
-        "AccountSid": "AC" + "0" * 32,
-        "From": CALLER,
-        "To": DIALLED,
-        "CallStatus": "ringing",
-        "Direction": "inbound",
-        "ApiVersion": "2010-04-01",
-    }
+    form = {**INCOMING, "CallSid": call_sid}
     headers = server.signature(server.public_url + path, form)
     try:
-        async with httpx.AsyncClient(trust_env=False, timeout=WITHIN_S) as client:
-            await _check_ready(client, server)
+        if client:
             answer = await client.post(server.url + path, data=form, headers=headers)
-    except httpx.ConnectError:
-        raise CallRefused(f"nothing listens at {server.url}: start it with `make serve`") from None
+        else:
+            async with web_client() as client:
+                await _check_ready(client, server)
+                answer = await client.post(server.url + path, data=form, headers=headers)
     except httpx.HTTPError as error:
-        raise CallRefused(f"{server.url} did not answer: {error!r}") from None
+        raise _refused(server, error) from None
     if answer.status_code != OK:
         raise CallRefused(
             f"{server.url}/twilio/voice answered {answer.status_code}: {answer.text[:300]}"
         )
     return read_twiml(answer.text, server.url)
+
+
+def _refused(server: Server, error: httpx.HTTPError) -> CallRefused:
+    if isinstance(error, httpx.ConnectError):
+        return CallRefused(f"nothing listens at {server.url}: start it with `make serve`")
+    return CallRefused(f"{server.url} did not answer: {error!r}")
+
+
+def web_client() -> httpx.AsyncClient:
+    """To be held by `async with`."""
+    return httpx.AsyncClient(trust_env=False, timeout=WITHIN_S)
 
 
 async def _check_ready(client: httpx.AsyncClient, server: Server) -> None:
