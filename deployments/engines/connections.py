@@ -22,8 +22,10 @@ from ingress.backends import BackendError
 CONNECT_S = 5.0
 """Our choice: a host that does not accept by then is down, and the ingress may yet retry."""
 
-KEEP_ALIVE_S = 4.0
-"""An idle connection is given up before its server does so: uvicorn, and so vLLM, after 5 s."""
+KEEP_ALIVE_S = 60.0
+"""Our choice: longer than the pause between two turns, so that a turn pays no handshake, and below
+what networks forget silently. A server that closes sooner (uvicorn, and so vLLM: 5 s) is noticed,
+and the request that crosses its closing is tried again by the ingress."""
 
 LINGER_S = 0.1
 """Our choice: a response that goes on for longer after its last event costs its connection."""

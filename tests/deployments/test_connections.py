@@ -1,8 +1,10 @@
 """Connections to OpenAI-compatible endpoints: their failures, their keys, their end."""
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from typing import Any
 
 import pytest
 from fastapi import Request
@@ -13,6 +15,8 @@ from deployments.engines import connections
 from deployments.engines.connections import Endpoint, classified, proxy_of
 from ingress.backends import BackendError
 from tests.deployments.endpoint_server import serving
+
+LONG_S = 30.0
 
 
 async def ask(url: str, key: str | None = None) -> bytes:
@@ -63,7 +67,7 @@ def taken() -> Iterator[socket.socket]:
         yield held
 
 
-def address(server: socket.socket) -> str:
+def address(server: Any) -> str:
     return f"http://127.0.0.1:{server.getsockname()[1]}/v1"
 
 
@@ -85,6 +89,55 @@ async def test_a_host_that_does_not_accept_is_the_networks(
         error = await failure_at(address(taken))
     assert error.failure is FailureClass.NETWORK
     assert "Connection timeout" in error.detail
+
+
+async def test_leaving_before_there_is_an_answer_closes_the_connection() -> None:
+    asked, gone = asyncio.Event(), asyncio.Event()
+
+    async def answer(request: Request) -> Response:
+        await request.body()
+        asked.set()
+        if (await request.receive())["type"] == "http.disconnect":
+            gone.set()
+        return Response()
+
+    async with serving(answer) as section:
+        asking = asyncio.create_task(ask(str(section.base_url)))
+        await asyncio.wait_for(asked.wait(), LONG_S)
+        asking.cancel()
+        await asyncio.wait_for(gone.wait(), LONG_S)
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+
+
+async def test_a_server_that_has_closed_an_idle_connection_is_met_on_a_new_one() -> None:
+    ended: asyncio.Queue[None] = asyncio.Queue()
+
+    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"{}")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+        ended.put_nowait(None)
+
+    async with await asyncio.start_server(once, "127.0.0.1", 0) as server:
+        url = address(server.sockets[0])
+        async with Endpoint(url, None) as endpoint:
+            for _ in range(3):
+                async with endpoint.answer("/anything", b"{}") as response:
+                    assert await response.read() == b"{}"
+                await ended.get()
+                await until_noticed(endpoint)
+
+
+async def until_noticed(endpoint: Endpoint) -> None:
+    """The kernel has the end of the connection; let the loop read it."""
+    session = endpoint._session
+    assert session and session.connector
+    pool = session.connector._conns
+    while any(idle.is_connected() for held in pool.values() for idle, *_ in held):  # noqa: ASYNC110
+        await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize("key", ["a-key", None])
