@@ -1,0 +1,39 @@
+"""The peers' own environment, made once: their requirements are not ours. Owns .venv-peers."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+from benchmarks.recordings import ROOT
+
+FOLDER = ROOT / ".venv-peers"
+REQUIREMENTS = ROOT / "requirements" / "peers.txt"
+
+
+class NoPeers(Exception):
+    """The peers cannot be installed here; the message says why."""
+
+
+def peers_python(tell: Callable[[str], None]) -> Path:
+    """The interpreter that runs the peers' bots; makes its environment (0.8 GB, a minute) when
+    `requirements/peers.txt` is another than it was made from. Raises NoPeers."""
+    python, stamp = FOLDER / "bin" / "python", FOLDER / "made-from"
+    wanted = sha256(REQUIREMENTS.read_bytes()).hexdigest()
+    if stamp.is_file() and stamp.read_text() == wanted:
+        return python
+    tell(f"installing the peers into {FOLDER.name}, once (0.8 GB)")
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    _run(sys.executable, "-m", "venv", str(FOLDER))
+    pip = (str(python), "-m", "pip", "--disable-pip-version-check", "install", "-qq", "--no-deps")
+    _run(*pip, "-r", str(REQUIREMENTS))
+    stamp.write_text(wanted)
+    return python
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise NoPeers(f"{' '.join(command)} failed:\n{done.stderr[-2_000:]}")
