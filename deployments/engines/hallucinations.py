@@ -21,6 +21,10 @@ DOUBT_LOGPROB = -0.8
 noise, hum, tones and music have no_speech_prob 0.79 to 0.95; read speech 0.01 to 0.05; words
 said alone, with noise or quietly, 0.02 to 0.40; a real "Thank you." has avg_logprob over -0.3."""
 
+SURE_LOGPROB = -0.7
+SURE_NO_SPEECH = 0.6
+"""From here on a short window is believed: measured by `python -m benchmarks transcript`."""
+
 KNOWN = frozenset(
     (
         "you", "oh", "so", "hmm", "mm", "bye", "bye bye", "beep", "foreign", "the end", "thanks",
@@ -52,12 +56,13 @@ _WITHIN_WORD = re.compile(r"([^\d\s]{1,12}?)\1{5,}")  # hahahaha…, and scripts
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """One pass: its text, the mean log-probability of its tokens, and the probability that there
-    was no speech at all."""
+    """One pass: its text, the mean log-probability of its tokens, the probability that there was
+    no speech at all, and whether it came to an end of its own."""
 
     text: str
     avg_logprob: float
     no_speech_prob: float
+    ended: bool = True
 
 
 def spoken(decoded: Decoded) -> str:
@@ -72,6 +77,30 @@ def spoken(decoded: Decoded) -> str:
     if in_doubt and all(_plain(part) in KNOWN for part in _SENTENCES.split(once) if part.strip()):
         return ""
     return once if any(c.isalnum() for c in once) else ""
+
+
+def sure(decoded: Decoded) -> bool:
+    """Whether what was heard in a short window needs no second hearing in the whole one: the
+    model is sure of it, came to an end, and did not say anything twice at the end."""
+    return (
+        decoded.ended
+        and decoded.avg_logprob >= SURE_LOGPROB
+        and decoded.no_speech_prob <= SURE_NO_SPEECH
+        and not repeats(decoded.text)
+    )
+
+
+def repeats(text: str) -> bool:
+    """Whether the text ends in a phrase said twice, its second or third round perhaps broken off,
+    or has a loop anywhere. Callers repeat themselves too: it is a doubt, not a verdict."""
+    words = [bare for word in text.split() if (bare := _bare(word))]
+    for size in range(1, min(LONGEST_LOOP, len(words) // 2) + 1):
+        for begin in range(max(0, len(words) - 3 * size), len(words) - 2 * size + 1):
+            unit, second = words[begin:][:size], words[begin + size :][:size]
+            rest = " ".join(words[begin + 2 * size :])
+            if unit == second and " ".join(unit).startswith(rest):
+                return True
+    return cut_loops(text) != " ".join(text.split())
 
 
 def compression_ratio(text: str) -> float:

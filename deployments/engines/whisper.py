@@ -3,6 +3,8 @@ and who comes first in them; knows no Ray, no call and no turn.
 
 One window of 30 s a pass, no timestamps, greedy at temperature 0: on the telephone clips as
 accurate as a beam of 5, and its time is bounded. Longer utterances are heard window by window.
+On a CPU a short utterance is first heard in a short window, and in the whole one only when what was
+heard there is in doubt (`hallucinations.sure`).
 """
 
 import threading
@@ -17,8 +19,9 @@ from audio.resampling import resample
 from configs import schema
 from conversation.fallbacks import FailureClass
 from deployments.engines.folders import local_folder
-from deployments.engines.hallucinations import Decoded, spoken
+from deployments.engines.hallucinations import Decoded, spoken, sure
 from deployments.engines.lanes import Lane
+from deployments.engines.short_window import ShortWindow
 from ingress.backends import BackendError
 
 RATE_HZ = 16_000
@@ -27,8 +30,8 @@ WINDOW_S = 30
 RATES_HZ = (8_000, 48_000)
 SHORTEST_S = 0.1
 """Shorter audio holds no word: our choice, under the shortest "no" (0.15 s)."""
-TOKENS_PER_S = 12
-TOKENS_AT_LEAST = 24
+TOKENS_PER_S = 8
+TOKENS_AT_LEAST = 12
 """Bounds a pass that runs away: fast English speech is 6 tokens a second."""
 TOKENS_AT_MOST = 224
 """Half of Whisper's context, as its own decoding takes."""
@@ -38,9 +41,9 @@ class Whisper:
     """Finals run first come first served, `parallel` at a time. A partial runs beside them in a
     thread of its own, only when nothing else runs or waits, and gives up when a final arrives."""
 
-    def __init__(self, settings: schema.Whisper) -> None:
-        """Load the weights and hear a second of silence. Raises FileNotFoundError for a missing
-        folder."""
+    def __init__(self, settings: schema.Whisper, *, always_whole: bool = False) -> None:
+        """Load the weights and hear a second of silence. `always_whole` gives every utterance the
+        whole window, to compare with. Raises FileNotFoundError for a missing folder."""
         from faster_whisper import WhisperModel
         from faster_whisper.tokenizer import Tokenizer
         from faster_whisper.transcribe import get_suppressed_tokens
@@ -57,6 +60,10 @@ class Whisper:
             for language in self._model.supported_languages
         }
         self._suppressed = get_suppressed_tokens(self._tokenizers["en"], (-1,)) or ()
+        self.heard_twice = 0
+        """Windows so far that the short one left in doubt."""
+        short = settings.device == "cpu" and not always_whole
+        self._short = ShortWindow(self._model) if short else None
         self._finals = Lane("whisper-final", settings.parallel)
         self._partials = Lane("whisper-partial")
         self._final_waits = threading.Event()
@@ -125,20 +132,34 @@ class Whisper:
     def _pass(
         self, window: npt.NDArray[np.float32], language: str, given_up: Callable[[], bool]
     ) -> Decoded | None:
-        """One window of at most 30 s: encoded, then decoded greedily."""
+        """One window of at most 30 s: encoded, then decoded greedily; both again in the whole
+        window when the short one leaves a doubt."""
         from faster_whisper.audio import pad_or_trim
 
+        features = self._model.feature_extractor(window)
+        bound = min(int(len(window) / RATE_HZ * TOKENS_PER_S) + TOKENS_AT_LEAST, TOKENS_AT_MOST)
+        if self._short and self._short.fits(features):
+            encoded = self._short.encoded(features)
+            if given_up():
+                return None
+            decoded = self._decoded(encoded, language, bound)
+            if sure(decoded):
+                return decoded
+            self.heard_twice += 1
+            if given_up():
+                return None
+        encoded = self._model.encode(pad_or_trim(features))
+        return None if given_up() else self._decoded(encoded, language, bound)
+
+    def _decoded(self, encoded: Any, language: str, bound: int) -> Decoded:
+        """At most `bound` tokens."""
         tokenizer = self._tokenizers[language]
-        encoded = self._model.encode(pad_or_trim(self._model.feature_extractor(window)))
-        if given_up():
-            return None
         prompt = self._model.get_prompt(tokenizer, [], without_timestamps=True)
-        bound = int(len(window) / RATE_HZ * TOKENS_PER_S) + TOKENS_AT_LEAST
         result = self._model.model.generate(
             encoded,
             [prompt],
             beam_size=1,
-            max_length=len(prompt) + min(bound, TOKENS_AT_MOST),
+            max_length=2 * bound,  # CTranslate2 halves it, as Whisper its context
             return_scores=True,
             return_no_speech_prob=True,
             suppress_tokens=list(self._suppressed),
@@ -147,7 +168,7 @@ class Whisper:
         # CTranslate2's score is the mean without the end token, Whisper's with it.
         logprob = result.scores[0] * len(tokens) / (len(tokens) + 1)
         text = tokenizer.decode([token for token in tokens if token < tokenizer.eot])
-        return Decoded(text.strip(), logprob, result.no_speech_prob)
+        return Decoded(text.strip(), logprob, result.no_speech_prob, len(tokens) < bound)
 
 
 def _never() -> bool:

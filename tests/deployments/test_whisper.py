@@ -214,6 +214,63 @@ async def test_a_queued_final_of_a_gone_caller_never_starts(whisper: Whisper, he
     assert gone.cancelled() and held.order == ["final", "final"]
 
 
+@pytest.fixture
+def windows(whisper: Whisper, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Mel frames of each window that the encoder gets."""
+    encode, frames = whisper._model.encode, []
+
+    def encoded(features: Any) -> Any:
+        frames.append(features.shape[-1])
+        return encode(features)
+
+    monkeypatch.setattr(whisper._model, "encode", encoded)
+    return frames
+
+
+async def test_clear_speech_is_heard_once_and_in_a_short_window(
+    whisper: Whisper, windows: list[int]
+) -> None:
+    seconds = len(PCM) / 2 / RATE_HZ
+    twice = whisper.heard_twice
+    assert "amiable" in (await asked(whisper, final=True) or "")
+    assert len(windows) == 1 and windows[0] < (seconds + 1.1) * 100
+    assert whisper.heard_twice == twice
+
+
+@pytest.mark.parametrize("final", [True, False])
+async def test_a_doubt_is_heard_again_in_the_whole_window(
+    whisper: Whisper, windows: list[int], final: bool
+) -> None:
+    pcm = over_the_telephone(Audio(NO_SPEECH["white noise"], RATE_HZ))
+    twice = whisper.heard_twice
+    assert await whisper.transcribe(pcm, RATE_HZ, language="en", final=final) == ""
+    assert windows[0] < 500 and windows[1:] == [3_000]
+    assert whisper.heard_twice == twice + 1
+
+
+async def test_long_speech_gets_the_whole_window_at_once(
+    whisper: Whisper, windows: list[int]
+) -> None:
+    pcm = np.concatenate([clip(name).samples for name in list(TRANSCRIPTS)[:4]])
+    heard = await whisper.transcribe(pcm.astype("<i2").tobytes(), 16_000, language="en", final=True)
+    assert "leisure" in (heard or "") and windows == [3_000]
+
+
+async def test_to_compare_with_every_utterance_may_get_the_whole_window(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = Whisper(SETTINGS, always_whole=True)
+    encode, frames = whole._model.encode, []
+    monkeypatch.setattr(
+        whole._model,
+        "encode",
+        lambda features: frames.append(features.shape[-1]) or encode(features),
+    )
+    assert "amiable" in (await asked(whole, final=True) or "")
+    assert frames == [3_000]
+    whole.close()
+
+
 async def test_a_failing_model_is_a_server_error(
     whisper: Whisper, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployments.engines.hallucinations import Decoded, cut_loops, spoken
+from deployments.engines.hallucinations import Decoded, cut_loops, repeats, spoken, sure
 
 WORDS = ("she", "sells", "sea", "shells", "on", "the", "shore", "today", "for", "little", "money")
 
@@ -84,3 +84,52 @@ def test_remarks_are_no_words() -> None:
 def test_a_spelled_code_is_no_loop() -> None:
     assert cut_loops("It is A A A A seven") == "It is A A A A seven"
     assert cut_loops("a " * 40) == "a"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # measured on tiny.en in a window without its silence
+        "Not really. Not really.",
+        "5 5 5 5 5",
+        "3 2 1 3 2 1 3 2",
+        "and the olds and the olds and the old",
+        "All the spirit, all the spirit, all the",
+        "Doo-o-o-o-o-o-o-o-o-o-o-o-o",
+        "the the the the cat",
+    ],
+)
+def test_what_ends_in_something_said_twice_is_doubted(text: str) -> None:
+    assert repeats(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "No.", "He was not an ill-disposed young man.", "that that worked", "A, B, A, C"]
+)
+def test_what_repeats_nothing_at_its_end_is_believed(text: str) -> None:
+    assert not repeats(text)
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=8), st.permutations(WORDS), st.integers(1, 10))
+def test_any_second_round_is_seen_even_broken_off(
+    before: list[str], unit: list[str], size: int
+) -> None:
+    for broken in range(size):
+        assert repeats(" ".join([*before, *unit[:size] * 2, *unit[:broken]]))
+
+
+@pytest.mark.parametrize(
+    ("heard", "believed"),
+    [
+        (Decoded("He was not an ill-sposed young man.", -0.3, 0.04), True),
+        (Decoded("No, thanks.", -0.3, 0.3), True),
+        (Decoded("No, thanks.", -0.3, 0.3, ended=False), False),
+        (Decoded("Arted and rather.", -1.23, 0.15), False),
+        (Decoded("you", -0.5, 0.9), False),
+        (Decoded("Selfish Selfish", -0.23, 0.12), False),
+    ],
+)
+def test_a_short_window_is_believed_when_nothing_speaks_against_it(
+    heard: Decoded, believed: bool
+) -> None:
+    assert sure(heard) is believed
