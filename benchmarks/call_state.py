@@ -143,7 +143,7 @@ async def _talked(
         }
     )
     _, agent = agent_of(replica.stack, None, None)
-    conversation = conversation_of(agent, start.parameters)
+    conversation = conversation_of(replica.stack, agent, start.parameters)
     call = new_call(replica, start, agent, conversation, CallLog("benchmark"))
     running = tasks.create_task(call.run(line.messages(), line.send))
     silence = bytes([mulaw.SILENCE]) * SILENT_S * mulaw.RATE_HZ

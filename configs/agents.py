@@ -1,5 +1,7 @@
 """An agent: who answers a call, how it speaks, and what it may take."""
 
+from typing import Literal
+
 from pydantic import Field, field_validator
 
 from configs.section import Section
@@ -48,6 +50,18 @@ class Agent(Section):
     speed: float = Field(default=1.0, ge=0.5, le=2)
     language: str = Field(default="en", description="ISO 639-1, for the transcript")
     interruptible: bool = True
+    backchannels: tuple[str, ...] | None = Field(
+        default=None,
+        description="said in passing, these do not interrupt; default: the language's own list",
+    )
+    interruption_min_words: int = Field(
+        default=1, ge=1, le=20, description="fewer words do not interrupt, whatever they are"
+    )
+    first_phrase: Literal["clause", "sentence"] = Field(
+        default="clause",
+        description="where a reply is first cut: at a clause's end the caller waits less, at a "
+        "sentence's the voice knows better how to say it",
+    )
     phrase_markers: bool = Field(default=True, description="ask the model for ||BREAK||")
     sampling: Sampling = Sampling()
     limits: Limits = Limits()

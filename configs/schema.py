@@ -44,6 +44,11 @@ class Vllm(Section):
     model: str = Field(description="folder with config.json and safetensors, or a model hub's id")
     accelerator: Literal["cpu", "gpu"] = "gpu"
     engine_kwargs: dict[str, Any] = {}
+    warm_prefix: bool = Field(
+        default=True,
+        description="compute prompt and history when a turn ends, for the prefix cache; costs a "
+        "request of one token",
+    )
     placement_group_config: dict[str, Any] | None = None
     deployment_config: dict[str, Any] = {}
     serve_options: dict[str, Any] = {}
@@ -58,6 +63,9 @@ class OpenAI(Section):
     model: str
     api_key_env: str | None = Field(
         default=None, description="name of the variable that holds the key"
+    )
+    warm_prefix: bool = Field(
+        default=False, description="as vllm's; for a language model with a prefix cache"
     )
 
 
@@ -89,6 +97,28 @@ class ScriptedSynthesizer(Section):
     ms_per_word: float = Field(default=60, gt=0)
 
 
+class EndOfTurn(Section):
+    """smart-turn v3.2, asked at each pause whether the caller's sentence is complete."""
+
+    model: str = Field(description="folder of the ONNX weights: python -m weights")
+    threshold: float = Field(default=0.5, gt=0, lt=1, description="from here on it is complete")
+    threads: int = Field(default=1, ge=1, description="pauses judged at once, a replica")
+    complete_silence_ms: int = Field(default=200, ge=64, le=10_000)
+    incomplete_silence_ms: int = Field(default=1_200, ge=64, le=10_000)
+
+
+class Speaking(Section):
+    """How speech goes out."""
+
+    lead_ms: int = Field(
+        default=200,
+        ge=40,
+        le=2_000,
+        description="audio sent ahead of real time: bridges a network's jitter, and what a line "
+        "must take back when the caller interrupts",
+    )
+
+
 class Listening(Section):
     """When the caller has begun and ended an utterance. Times are counted in audio."""
 
@@ -102,6 +132,37 @@ class Listening(Section):
         default=25, ge=1, le=28, description="longer speech is transcribed in segments"
     )
     partial_every_ms: int = Field(default=500, ge=0, description="0: no partial transcripts")
+    prepare_after_ms: int = Field(
+        default=120,
+        ge=0,
+        le=5_000,
+        description="silence after which the reply is prepared, unheard until the endpoint; 0: off",
+    )
+    resume_within_ms: int = Field(
+        default=800,
+        ge=0,
+        le=5_000,
+        description="speech that goes on so soon after the endpoint, before anything of the answer "
+        "was heard, continues the same turn",
+    )
+    interruption_ms: int = Field(
+        default=800,
+        ge=64,
+        le=10_000,
+        description="voice that lasts so long takes the floor, whatever it says",
+    )
+    end_of_turn: EndOfTurn | None = Field(
+        default=None, description="a model that tells complete sentences from incomplete ones"
+    )
+
+    @model_validator(mode="after")
+    def _a_pause_is_shorter_than_the_endpoint(self) -> "Listening":
+        if self.prepare_after_ms >= self.silence_ms:
+            raise ValueError(
+                f"prepare_after_ms: {self.prepare_after_ms} must be under silence_ms: "
+                f"{self.silence_ms}; 0 turns preparing off"
+            )
+        return self
 
 
 class Twilio(Section):
@@ -148,6 +209,7 @@ class Stack(Section):
         default={}, description="dialled number (E.164) → name of an agent"
     )
     listening: Listening = Listening()
+    speaking: Speaking = Speaking()
     twilio: Twilio = Twilio()
     ingress: Ingress = Ingress()
 

@@ -1,12 +1,20 @@
 """Cut a line's voice probabilities into utterances. Time is counted in samples, not by a clock.
 
-Owns neither sound nor model: it is told one probability per window of 32 ms.
+Owns neither sound nor model: it is told one probability per window of 32 ms, and at a pause, by
+whoever asked a model, whether the sentence seemed complete.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from conversation.events import SpeechEnded, SpeechStarted, Utterance
+from conversation.events import (
+    Paused,
+    SpeechEnded,
+    SpeechResumed,
+    SpeechStarted,
+    SpeechSustained,
+    Utterance,
+)
 
 RATE_HZ = 8_000
 WINDOW_SAMPLES = 256
@@ -18,29 +26,51 @@ HYSTERESIS = 0.15
 GAP_WINDOWS = 2
 """Unvoiced windows that end a beginning of speech: a stop consonant is shorter."""
 
+RESUMED_WINDOWS = 2
+"""Voiced windows that end a pause. A single one is a click on the line: no word is that short."""
+
 TAIL_MS = 200
 """Silence left at an utterance's end, so that its last consonant is whole."""
+
+SpeechEvent = SpeechStarted | Paused | SpeechResumed | SpeechSustained | SpeechEnded
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """As `configs.schema.Listening`, which documents them."""
+    """As `configs.schema.Listening`, which documents them. `pause_ms` is the silence after which a
+    pause is told of."""
 
     speech_threshold: float = 0.5
     min_speech_ms: int = 120
     silence_ms: int = 500
     preroll_ms: int = 320
     max_utterance_s: float = 25
+    pause_ms: int = 120
+    interruption_ms: int = 800
+    complete_silence_ms: int = 200
+    incomplete_silence_ms: int = 1_200
 
 
-def _samples(ms: float) -> int:
+def samples_in(ms: float) -> int:
     return int(ms * RATE_HZ / 1_000)
 
 
 class Endpointer:
     """One caller's line. `push` is told a window's probability and tells what it means."""
 
-    __slots__ = ("_first", "_limits", "_now", "_start", "_voice_end", "talking")
+    __slots__ = (
+        "_end_after_ms",
+        "_first",
+        "_limits",
+        "_now",
+        "_paused",
+        "_run",
+        "_start",
+        "_sustained",
+        "_voice_end",
+        "_voiced",
+        "talking",
+    )
 
     def __init__(self, thresholds: Thresholds) -> None:
         self._limits = thresholds
@@ -49,41 +79,93 @@ class Endpointer:
         self._start = 0  # where the voice began
         self._first = 0  # where the utterance begins: before the voice, after the last utterance
         self._voice_end = 0  # end of the last voiced window
+        self._voiced = 0  # voiced samples since the speech began or was resumed
+        self._sustained = False  # told already
+        self._paused = False
+        self._run = 0  # voiced windows in a row within a pause
+        self._end_after_ms = thresholds.silence_ms
 
     @property
     def earliest_sample(self) -> int:
         """No utterance still to come begins before this sample."""
         if self.talking:
             return self._first
-        back = _samples(self._limits.preroll_ms + self._limits.min_speech_ms + 500)
+        back = samples_in(self._limits.preroll_ms + self._limits.min_speech_ms + 500)
         return max(self._first, self._now - back)
 
-    def push(self, probability: float) -> Iterator[SpeechStarted | SpeechEnded]:
+    @property
+    def voice_end_sample(self) -> int:
+        """Behind the last voiced window."""
+        return self._voice_end
+
+    @property
+    def silent_ms(self) -> float:
+        """How long the caller has not been voiced, while `talking`."""
+        return (self._now - self._voice_end) * 1_000 / RATE_HZ
+
+    def judge(self, utterance: Utterance, *, complete: bool) -> None:
+        """The utterance of a `Paused` is, or is not, a whole sentence: wait shorter or longer for
+        its end. Without effect once that pause is over."""
+        if self._paused and utterance.voice_end_sample == self._voice_end:
+            limits = self._limits
+            waits_ms = limits.complete_silence_ms if complete else limits.incomplete_silence_ms
+            self._end_after_ms = waits_ms
+
+    def push(self, probability: float) -> Iterator[SpeechEvent]:
         self._now += WINDOW_SAMPLES
-        limits = self._limits
-        floor = limits.speech_threshold - (HYSTERESIS if self.talking else 0)
+        floor = self._limits.speech_threshold - (HYSTERESIS if self.talking else 0)
         voiced = probability >= floor
-        if voiced:
-            if not self.talking and self._now - self._voice_end > GAP_WINDOWS * WINDOW_SAMPLES:
-                self._start = self._now - WINDOW_SAMPLES
-            self._voice_end = self._now
         if not self.talking:
-            if voiced and self._now - self._start >= _samples(limits.min_speech_ms):
-                self.talking = True
-                self._first = max(self._first, self._start - _samples(limits.preroll_ms), 0)
+            if voiced and self._begins():
                 yield SpeechStarted(self._start)
             return
-        silence = self._now - self._voice_end
-        if silence >= _samples(limits.silence_ms):
-            self.talking = False
-            end = max(self._voice_end + _samples(TAIL_MS), self._first + WINDOW_SAMPLES)
-            yield self._cut(min(end, self._now), complete=True)
-            self._start = self._now
-        elif self._now - self._first >= limits.max_utterance_s * RATE_HZ:
+        yield from self._on_voice() if voiced else self._on_silence()
+        if self.talking and self._now - self._first >= self._limits.max_utterance_s * RATE_HZ:
             yield self._cut(self._now, complete=False)
 
+    def _begins(self) -> bool:
+        """A voiced window while nobody spoke: whether it makes speech."""
+        limits = self._limits
+        if self._now - self._voice_end > GAP_WINDOWS * WINDOW_SAMPLES:
+            self._start = self._now - WINDOW_SAMPLES
+        self._voice_end = self._now
+        if self._now - self._start < samples_in(limits.min_speech_ms):
+            return False
+        self.talking, self._paused, self._sustained = True, False, False
+        self._voiced = self._now - self._start
+        self._first = max(self._first, self._start - samples_in(limits.preroll_ms), 0)
+        return True
+
+    def _on_voice(self) -> Iterator[SpeechEvent]:
+        if self._paused:
+            self._run += 1
+            if self._run < RESUMED_WINDOWS:
+                return
+            self._paused = self._sustained = False
+            self._voiced = (RESUMED_WINDOWS - 1) * WINDOW_SAMPLES
+            yield SpeechResumed(self._now - RESUMED_WINDOWS * WINDOW_SAMPLES)
+        self._voice_end = self._now
+        self._voiced += WINDOW_SAMPLES
+        if self._voiced >= samples_in(self._limits.interruption_ms) and not self._sustained:
+            self._sustained = True
+            yield SpeechSustained()
+
+    def _on_silence(self) -> Iterator[SpeechEvent]:
+        self._run = 0
+        limits, silent_ms = self._limits, self.silent_ms
+        if not self._paused and silent_ms >= limits.pause_ms:
+            self._paused, self._end_after_ms = True, limits.silence_ms
+            yield Paused(self._utterance())
+        if silent_ms >= (self._end_after_ms if self._paused else limits.silence_ms):
+            self.talking = self._paused = False
+            yield self._cut(self._utterance().end_sample, complete=True)
+            self._start = self._now
+
+    def _utterance(self) -> Utterance:
+        end = max(self._voice_end + samples_in(TAIL_MS), self._first + WINDOW_SAMPLES)
+        return Utterance(self._first, min(end, self._now), self._voice_end)
+
     def _cut(self, end: int, *, complete: bool) -> SpeechEnded:
-        utterance = Utterance(self._first, end)
+        utterance = Utterance(self._first, end, min(self._voice_end, end))
         self._first = end
-        silence_ms = (self._now - self._voice_end) * 1_000 / RATE_HZ
-        return SpeechEnded(utterance, complete, silence_ms)
+        return SpeechEnded(utterance, complete, self.silent_ms)

@@ -1,22 +1,22 @@
-"""The vocabulary of a call: what happened, and what is to be done about it.
+"""What happens in a call, in the past tense. What is to be done about it: `conversation.commands`.
 
-Events are in the past tense, commands imperative. What goes out to the caller stands in
-`ingress.protocols.outputs`, since it carries sound.
+What goes out to the caller stands in `ingress.protocols.outputs`, since it carries sound.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 from conversation.fallbacks import FailureClass
-from conversation.history import Message
+from conversation.spoken import Word
 
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """Samples [first, end) of the caller's audio at 8 kHz, counted from the call's first."""
+    """Samples [first, end) of the caller's audio at 8 kHz, counted from the call's first. Behind
+    `voice_end_sample` all is silence."""
 
     first_sample: int
     end_sample: int
+    voice_end_sample: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,25 @@ class SpeechStarted:
     """Enough voice to be speech; it began at `sample`."""
 
     sample: int
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """The caller is silent for a moment: perhaps `utterance` is all there is to come."""
+
+    utterance: Utterance
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechResumed:
+    """The caller goes on after a pause, from `sample`: the utterance is longer than it seemed."""
+
+    sample: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechSustained:
+    """The caller's voice has lasted for longer than a cough or a word in passing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +87,33 @@ class DigitPressed:
 
 
 @dataclass(frozen=True, slots=True)
-class PhraseSent:
-    """A phrase of `turn` is on its way to the caller, `seconds` of sound."""
+class PhraseSpoken:
+    """Phrase number `phrase` (from 0) has been synthesised, so far: `seconds` of sound, and when
+    in them its words sound (none from an engine that does not tell)."""
 
-    turn: int
+    attempt: int
+    phrase: int
     text: str
+    seconds: float
+    words: tuple[Word, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """By our own clock, what was sent has played up to `seconds` of phrase number `phrase`."""
+
+    phrase: int
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
+class PlayedOut:
+    """By our own clock, everything that was sent has played."""
+
+
+@dataclass(frozen=True, slots=True)
 class PhraseHeard:
-    """The caller's end has played phrase number `phrase` (from 0) of `turn`."""
+    """The caller's end says that phrase number `phrase` (from 0) has played."""
 
     turn: int
     generation: int
@@ -87,23 +122,23 @@ class PhraseHeard:
 
 @dataclass(frozen=True, slots=True)
 class ReplyEnded:
-    """The model's reply has been sent, whole."""
+    """The model's reply has been synthesised, whole."""
 
-    turn: int
+    attempt: int
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyFailed:
-    turn: int
+    attempt: int
     failure: FailureClass
     detail: str
 
 
 @dataclass(frozen=True, slots=True)
 class LineEnded:
-    """A fixed line (greeting, fallback) has been sent, or, as `unspoken` says, could not be."""
+    """A fixed line (greeting, fallback) is ready, or, as `unspoken` says, could not be spoken."""
 
-    turn: int
+    attempt: int
     unspoken: str = ""
 
 
@@ -131,12 +166,17 @@ class CallEnded:
 Event = (
     CallStarted
     | SpeechStarted
+    | Paused
+    | SpeechResumed
+    | SpeechSustained
     | SpeechEnded
     | Transcribed
     | TranscriptFailed
     | TextReceived
     | DigitPressed
-    | PhraseSent
+    | PhraseSpoken
+    | Played
+    | PlayedOut
     | PhraseHeard
     | ReplyEnded
     | ReplyFailed
@@ -145,69 +185,3 @@ Event = (
     | EndRequested
     | CallEnded
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Transcribe:
-    segment: int
-    utterance: Utterance
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """Let the model answer `messages`, and speak the answer."""
-
-    turn: int
-    messages: tuple[Message, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Say:
-    """Speak a fixed line."""
-
-    turn: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class DropTurn:
-    """Stop the turn's work and whatever of it has not been played."""
-
-    turn: int
-
-
-Outcome = Literal["answered", "interrupted", "empty", "failed", "greeted"]
-
-
-@dataclass(frozen=True, slots=True)
-class CloseTurn:
-    """Put the turn on record: what was heard of it, and how it ended."""
-
-    turn: int
-    outcome: Outcome
-    heard: str
-
-
-@dataclass(frozen=True, slots=True)
-class FallBack:
-    """Put on record that a failure was answered with fallback line number `tier` (from 1)."""
-
-    tier: int
-    failure: FailureClass
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """Tell the caller's log."""
-
-    kind: Literal["queue_full", "queued", "digits", "unconfirmed", "unspoken", "not_understood"]
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class HangUp:
-    reason: str
-
-
-Command = Transcribe | Reply | Say | DropTurn | CloseTurn | FallBack | Note | HangUp

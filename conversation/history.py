@@ -14,10 +14,17 @@ CHARACTERS_PER_TOKEN = 4
 """OpenAI's rule of thumb for English: help.openai.com, "What are tokens and how to count them"."""
 
 
+CUT_OFF = "\u2014"
+"""What shows a model that it was interrupted: an em dash, as transcripts and plays have it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
+    """`cut_off`: the caller interrupted; `text` is what was heard."""
+
     role: Role
     text: str
+    cut_off: bool = False
 
 
 TOKENS_AROUND_A_MESSAGE = 8
@@ -62,14 +69,15 @@ def _over(turns: Sequence[Sequence[Message]], max_messages: int, max_tokens: int
 
 def rendered(system: str, messages: Sequence[Message]) -> tuple[Message, ...]:
     """The messages as any chat template takes them: system first, then user and assistant in
-    strict alternation, user first. Neighbours of one role become one message."""
+    strict alternation, user first. Neighbours of one role become one message, and one that was
+    cut off ends in a dash."""
     merged: list[Message] = []
     if messages and messages[0].role == "assistant":
         merged.append(Message("user", OPENING))
     for message in messages:
+        text = message.text + CUT_OFF * message.cut_off
         if merged and merged[-1].role == message.role:
-            merged[-1] = Message(message.role, f"{merged[-1].text} {message.text}")
-        else:
-            merged.append(message)
+            text = f"{merged.pop().text} {text}"
+        merged.append(Message(message.role, text))
     head = (Message("system", system),) if system else ()
     return (*head, *merged)

@@ -29,8 +29,9 @@ class PhraseLimits:
     """Lengths of phrases; our choice where the field has no number of its own. Words are counted
     as they are spoken: a token needs a letter or digit to be one."""
 
-    first_clause_words: int = 3
-    """The first phrase leaves at any sentence end, or at a clause end after so many words."""
+    first_clause_words: int = 1
+    """The first phrase leaves at any sentence end, or at a clause end after so many words: "Sure,"
+    says that an answer is coming, and its rest is synthesised meanwhile."""
     first_max_words: int = 12
     """Without either, the first phrase is cut after so many words: the caller is waiting."""
     min_words: int = 5
@@ -48,10 +49,14 @@ class PhraseLimits:
 class PhraseStream:
     """Cuts one reply into phrases while it is being written. One instance a reply."""
 
-    def __init__(self, *, markers: bool, limits: PhraseLimits | None = None) -> None:
+    def __init__(
+        self, *, markers: bool, first_sentence: bool = False, limits: PhraseLimits | None = None
+    ) -> None:
         """`markers`: the model was asked for `||BREAK||`. Without, markers still never come
-        through, but are no better a border than the end of a line."""
+        through, but are no better a border than the end of a line. `first_sentence`: the first
+        phrase is a whole sentence, if it is not too long to wait for."""
         self._limits = limits or PhraseLimits()
+        self._first_sentence = first_sentence
         self._prefers_markers = markers
         self._seen_marker = False
         self._markers = MarkerFilter()
@@ -144,7 +149,8 @@ class PhraseStream:
     def _suffices(self, border: Border) -> bool:
         limits, words = self._limits, self._words
         if self._first:
-            return border >= Border.SENTENCE or words >= limits.first_clause_words
+            clause = words >= limits.first_clause_words and not self._first_sentence
+            return border >= Border.SENTENCE or clause
         if words < limits.min_words:
             return False
         if border is Border.THOUGHT or len(self._text) > limits.soft_chars:

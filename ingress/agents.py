@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from configs.agents import Agent
-from configs.schema import Stack
+from configs.schema import OpenAI, Stack, Vllm
+from conversation.backchannels import BACKCHANNELS
 from conversation.prompts import filled, system_prompt
 from conversation.state import Conversation, Policy
 
@@ -20,9 +21,12 @@ def agent_of(stack: Stack, name: str | None, dialled: str | None) -> tuple[str, 
     return chosen, stack.agents[chosen]
 
 
-def conversation_of(agent: Agent, parameters: Mapping[str, str]) -> Conversation:
+def conversation_of(stack: Stack, agent: Agent, parameters: Mapping[str, str]) -> Conversation:
     """A new conversation with the agent, its prompt filled from the call's parameters over the
     agent's own defaults. Raises PromptError."""
+    backchannels = agent.backchannels
+    if backchannels is None:
+        backchannels = BACKCHANNELS.get(agent.language.lower().split("-")[0], ())
     variables = {**agent.variables, **parameters}
     limits = agent.limits
     policy = Policy(
@@ -35,6 +39,11 @@ def conversation_of(agent: Agent, parameters: Mapping[str, str]) -> Conversation
         max_history_tokens=limits.max_history_tokens,
         idle_call_s=limits.idle_call_s,
         call_length_s=limits.call_length_s,
+        prepares=stack.listening.prepare_after_ms > 0,
+        warms_prefix=isinstance(stack.llm, Vllm | OpenAI) and stack.llm.warm_prefix,
+        resume_within_ms=stack.listening.resume_within_ms,
+        backchannels=backchannels,
+        interruption_min_words=agent.interruption_min_words,
     )
     return Conversation(policy)
 

@@ -4,16 +4,19 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 
+from audio.turn_completion import SmartTurn
 from audio.voice_activity import SileroModel
 from configs.schema import Stack
 from ingress import twilio_media, twilio_webhooks
 from ingress.admission import Admission
 from ingress.backends import Backends
+from ingress.judging import TurnJudge
 from ingress.lines import FixedLines
 from ingress.memory import give_back
 from ingress.metrics import Metrics
@@ -84,7 +87,16 @@ def replica_of(stack: Stack, backends: Backends, metrics: Metrics, secrets: Secr
         Admission(stack.ingress.max_calls, metrics),
         Readiness(),
         time.monotonic,
+        judge_of(stack),
     )
+
+
+def judge_of(stack: Stack) -> TurnJudge | None:
+    """Raises FileNotFoundError without the model's weights."""
+    if (end_of_turn := stack.listening.end_of_turn) is None:
+        return None
+    model = SmartTurn(Path(end_of_turn.model))
+    return TurnJudge(model, end_of_turn.threshold, end_of_turn.threads)
 
 
 def state_of(shared: Replica) -> dict[str, Any]:

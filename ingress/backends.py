@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from audio.pcm import Audio
 from conversation.fallbacks import FailureClass
 from conversation.history import Message
+from conversation.spoken import Word
 
 
 class BackendError(Exception):
@@ -45,15 +46,6 @@ class ReplyOptions:
 class Voice:
     name: str
     speed: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """A spoken word and when it sounds, in seconds from the start of its `Speech`."""
-
-    text: str
-    start_s: float
-    end_s: float
 
 
 @dataclass(frozen=True, slots=True)

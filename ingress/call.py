@@ -9,43 +9,65 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from audio.pcm import Audio
+import numpy as np
+
+from audio.pcm import Audio, Samples
+from audio.voice_activity import RATE_HZ
 from configs.agents import Agent
+from conversation.commands import (
+    CloseTurn,
+    Command,
+    Discard,
+    DropTurn,
+    FallBack,
+    Forget,
+    HangUp,
+    Hold,
+    Note,
+    Release,
+    Reply,
+    Resume,
+    Say,
+    Transcribe,
+    Understood,
+    Warm,
+)
 from conversation.events import (
     CallEnded,
     CallStarted,
-    CloseTurn,
-    Command,
-    DropTurn,
     EndRequested,
     Event,
-    FallBack,
-    HangUp,
-    Note,
-    Reply,
-    Say,
+    Paused,
+    Played,
+    PlayedOut,
     SpeechEnded,
     Ticked,
-    Transcribe,
     Transcribed,
-    TranscriptFailed,
 )
 from conversation.state import Conversation
 from conversation.turns import advance
-from ingress.backends import BackendError, Backends
+from ingress.backends import Backends
 from ingress.call_log import CallLog
 from ingress.hearing import Hearing
+from ingress.judging import TurnJudge
 from ingress.lines import FixedLines
 from ingress.metrics import Metrics
+from ingress.model_time import ModelTime
 from ingress.outbox import Outbox
-from ingress.partials import Partials
 from ingress.protocols.codec import POLICY, Codec, ProtocolError
-from ingress.protocols.outputs import CallerSaid, Closed, Noted, Play, TurnClosed
+from ingress.protocols.outputs import CallerSaid, Closed, Play
 from ingress.speaking import Speaking
 from ingress.stages import Stage, Stages
+from ingress.transcribing import Transcribing
+from ingress.turn_log import TurnLog
+from ingress.warming import warm
 
 TICK_S = 0.25
 """How often the pure core is told the time; its limits are seconds to hours."""
+
+LINE_SILENT_S = 0.2
+"""A line that has sent nothing for so long is taken for silent, so that an endpoint still comes.
+Twilio sends a frame every 20 ms, and none when its own peer sends none."""
 
 SEND_TIMEOUT_S = 10.0
 """A peer that has not read for as long as this is gone; Twilio itself drops audio long before."""
@@ -59,6 +81,9 @@ class Surroundings:
     lines: FixedLines
     metrics: Metrics
     now_s: Callable[[], float]
+    lead_s: float = 0.2
+    partial_every_ms: int = 0
+    judge: TurnJudge | None = None
 
 
 class CallOver(Exception):
@@ -76,24 +101,36 @@ class Call:
         state: Conversation,
         around: Surroundings,
         log: CallLog,
-        *,
-        partial_every_ms: int,
     ) -> None:
         self.state = state
-        self._codec, self._hearing, self._agent = codec, hearing, agent
-        self._around, self._log = around, log
-        self._outbox, self._stages = Outbox(), Stages()
-        self._partials = Partials(hearing, partial_every_ms)
+        self._codec, self._hearing, self._agent, self._around = codec, hearing, agent, around
+        self._frame_s = around.now_s()
         self._turn: asyncio.Task[None] | None = None
-        self._partial: asyncio.Task[None] | None = None
+        self._spent = ModelTime(around.now_s)
+        self._stages = Stages()
+        self._outbox = Outbox(
+            around.lead_s,
+            around.now_s,
+            lambda: self.state.generation,
+            lambda: self._step(PlayedOut()),
+        )
+        self._turns = TurnLog(self._stages, self._outbox, around.metrics, log, lambda: self.state)
         self._speaking = Speaking(
-            agent,
-            around.backends,
-            around.lines,
-            self._outbox,
-            self._step,
-            lambda: self.state,
-            self._reached,
+            agent, around.backends, around.lines, self._outbox, self._step, self._reached
+        )
+        self._transcribing = self._new_transcribing()
+
+    def _new_transcribing(self) -> Transcribing:
+        around = self._around
+        return Transcribing(
+            self._hearing,
+            self._agent,
+            around.backends.transcriber,
+            around.metrics,
+            around.now_s,
+            partial_every_ms=around.partial_every_ms,
+            step=self._understand,
+            preview=lambda text: self._outbox.put(CallerSaid(self.state.turn, text, final=False)),
         )
 
     async def run(
@@ -109,10 +146,12 @@ class Call:
         except* CallOver:
             pass
         finally:
+            self._played()
             self._step(CallEnded("over"))
 
     def end(self, reason: str) -> None:
         """Hang up now, from outside: the server stops."""
+        self._played()
         self._step(EndRequested(reason))
 
     async def _read(self, inbox: AsyncIterator[str | bytes]) -> None:
@@ -121,6 +160,7 @@ class Call:
         async for message in inbox:
             for item in self._codec.decode(message):
                 if isinstance(item, Audio):
+                    self._frame_s = self._around.now_s()
                     self._hear(item)
                 elif isinstance(item, CallEnded):
                     raise CallOver
@@ -144,20 +184,43 @@ class Call:
 
     async def _tick(self) -> None:
         while True:
-            self._step(Ticked(self._around.now_s()))
+            now_s = self._around.now_s()
+            self._step(Ticked(now_s))
+            if self._hearing.talking and now_s - self._frame_s > LINE_SILENT_S:
+                self._hear(silence(now_s - self._frame_s))
+                self._frame_s = now_s
             await asyncio.sleep(TICK_S)
 
     def _hear(self, audio: Audio) -> None:
         for event in self._hearing.push(audio):
             if isinstance(event, SpeechEnded):
-                self._end_partial()
-                if event.complete and self.state.phase == "listening":
-                    self._stages.begin(self._around.now_s(), event.silence_ms)
+                if event.complete:
+                    begun = self.state.phase == "replying"
+                    begin = self._stages.begin_next if begun else self._stages.begin
+                    begin(self._around.now_s(), event.silence_ms)
+            else:
+                self._played()
+            if isinstance(event, Paused) and self._around.judge:
+                speech = self._hearing.audio_of(event.utterance)
+                self._tasks.create_task(self._judge(event, speech.samples), name="judge")
             self._step(event)
-        in_flight = self._partial is not None and not self._partial.done()
-        if utterance := self._partials.due(in_flight=in_flight):
-            work = self._preview(self._hearing.audio_of(utterance))
-            self._partial = self._tasks.create_task(work, name="partial")
+        self._transcribing.preview(self._tasks)
+
+    def _played(self) -> None:
+        """Tell the core what the caller has heard, before it decides what to do about a voice."""
+        if self.state.phase == "replying":
+            position = self._outbox.position
+            self._step(Played(position.phrase, position.seconds))
+
+    async def _judge(self, pause: Paused, speech: Samples) -> None:
+        if (judge := self._around.judge) is not None:
+            complete = await judge.complete(speech)
+            self._hearing.judge(pause.utterance, complete=complete)
+
+    def _understand(self, event: Event) -> None:
+        self._step(event)
+        if isinstance(event, Transcribed):
+            self._reached("transcript")
 
     def _step(self, event: Event) -> None:
         self.state, commands = advance(self.state, event)
@@ -166,87 +229,63 @@ class Call:
 
     def _perform(self, command: Command) -> None:
         match command:
-            case Transcribe(segment, utterance):
-                work = self._transcribe(segment, self._hearing.audio_of(utterance))
-                self._tasks.create_task(work, name=f"transcribe-{segment}")
+            case Transcribe():
+                self._transcribing.begin(command, self._tasks)
+            case Forget(segment):
+                self._transcribing.forget(segment)
             case Reply():
-                self._start(command.turn, self._speaking.reply(command))
+                self._outbox.new_turn(command.turn, prepared=command.prepared)
+                self._start(command.turn, self._speaking.reply(command, self._new_spent()))
             case Say():
-                self._start(command.turn, self._speaking.say(command))
-            case DropTurn():
-                if self._turn:
-                    self._turn.cancel()
-                self._outbox.clear()
+                self._say(command)
+            case Warm(messages):
+                work = warm(self._around.backends.language_model, messages, self._agent.limits)
+                self._tasks.create_task(work, name="warm")
             case HangUp(reason):
                 self._outbox.put(Closed(reason))
+            case Understood() | CloseTurn() | FallBack() | Note():
+                self._turns.record(command)
             case _:
-                self._record(command)
+                self._control(command)
+        self._turns.count(command)
+
+    def _control(self, command: Release | Discard | Hold | Resume | DropTurn) -> None:
+        match command:
+            case Release() | Resume():
+                self._outbox.open()
+            case Hold():
+                self._outbox.hold()
+            case Discard():
+                self._stages.forget()
+                self._drop(wasted=True)
+            case DropTurn():
+                self._drop(wasted=False)
+
+    def _say(self, command: Say) -> None:
+        """A greeting begins a turn's speech; a fallback line follows what was spoken of it."""
+        if not self.state.sent:
+            self._outbox.new_turn(command.turn)
+        self._start(command.turn, self._speaking.say(command, self._new_spent()))
+
+    def _new_spent(self) -> ModelTime:
+        self._spent = ModelTime(self._around.now_s)
+        return self._spent
 
     def _start(self, turn: int, work: Coroutine[Any, Any, None]) -> None:
         self._turn = self._tasks.create_task(work, name=f"turn-{turn}")
 
-    def _record(self, command: CloseTurn | FallBack | Note) -> None:
-        """Put on the call's record what has come about."""
-        metrics = self._around.metrics
-        match command:
-            case CloseTurn(turn, outcome, heard):
-                stages_ms = self._stages.finish()
-                said = [m.text for m in self.state.history if m.role == "user"][-1:]
-                facts = {"caller": said, "heard": heard, "stages_ms": stages_ms}
-                self._log.info("turn", turn=turn, outcome=outcome, **facts)
-                self._outbox.put(TurnClosed(turn, outcome, stages_ms))
-                metrics.count("parley_turns_total", outcome=outcome)
-                if outcome in ("answered", "interrupted"):
-                    observe_stages(metrics, stages_ms)
-            case FallBack(tier, failure, detail):
-                self._log.warning("fallback", tier=tier, failure=failure, detail=detail)
-                metrics.count("parley_fallbacks_total", tier=str(tier))
-            case Note(kind, text):
-                self._log.info(kind, text=text)
-                self._outbox.put(Noted(f"{kind}: {text}"))
-                if kind == "queue_full":
-                    metrics.count("parley_queued_turns_refused_total")
-
-    async def _transcribe(self, segment: int, speech: Audio) -> None:
-        try:
-            text = await self._text_of(speech, final=True) or ""
-        except BackendError as error:
-            self._step(TranscriptFailed(segment, error.failure, error.detail))
-            return
-        self._reached("transcript")
-        self._outbox.put(CallerSaid(self.state.turn, text, final=True))
-        self._step(Transcribed(segment, text))
-
-    async def _preview(self, speech: Audio) -> None:
-        try:
-            text = await self._text_of(speech, final=False)
-        except BackendError:
-            text = None  # counted where it was raised; the final transcript will tell
-        outcome = "skipped" if text is None else "done"
-        self._around.metrics.count("parley_partials_total", outcome=outcome)
-        if text:
-            self._outbox.put(CallerSaid(self.state.turn, text, final=False))
-
-    def _end_partial(self) -> None:
-        if self._partial:
-            self._partial.cancel()
-            self._partial = None
-
-    async def _text_of(self, speech: Audio, *, final: bool) -> str | None:
-        transcript = await self._around.backends.transcriber.transcribe(
-            speech,
-            language=self._agent.language,
-            final=final,
-            deadline_s=self._agent.limits.request_timeout_s,
-        )
-        return transcript.text if transcript else None
+    def _drop(self, *, wasted: bool) -> None:
+        spent, metrics = self._spent, self._around.metrics
+        if self._turn:
+            self._turn.cancel()
+            if wasted:
+                self._turn.add_done_callback(lambda _: spent.tell_wasted(metrics))
+        self._turns.tell_underruns()
+        self._outbox.drop()
 
     def _reached(self, stage: Stage) -> None:
         self._stages.reached(stage, self._around.now_s())
 
 
-def observe_stages(metrics: Metrics, stages_ms: dict[str, float]) -> None:
-    for stage, ms in stages_ms.items():
-        metrics.observe("parley_stage_ms", ms, stage=stage)
-    if "sent" in stages_ms:
-        metrics.observe("parley_first_audio_ms", stages_ms["sent"])
+def silence(seconds: float) -> Audio:
+    return Audio(np.zeros(int(seconds * RATE_HZ), np.int16), RATE_HZ)

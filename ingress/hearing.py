@@ -4,18 +4,43 @@ Owns the bounded audio buffer; decides nothing about turns.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from audio.pcm import Audio
 from audio.voice_activity import RATE_HZ, SileroModel, VoiceActivity
-from conversation.endpointing import Endpointer, Thresholds
-from conversation.events import SpeechEnded, SpeechStarted, Utterance
+from configs.schema import Listening
+from conversation.endpointing import Endpointer, SpeechEvent, Thresholds
+from conversation.events import Utterance
 
 SAMPLE_BYTES = 2
 
 MAX_BUFFER_SAMPLES = 250_000
 """500 KB: more than the longest utterance (28 s) and its preroll (2 s) at 8 kHz."""
+
+
+def thresholds_of(listening: Listening) -> Thresholds:
+    """A pause is told of even if no turn is prepared at it: a backchannel is known by it, and a
+    model may be asked whether the sentence is complete."""
+    end_of_turn = listening.end_of_turn
+    pause_ms = listening.prepare_after_ms or min(Thresholds().pause_ms, listening.silence_ms)
+    thresholds = Thresholds(
+        listening.speech_threshold,
+        listening.min_speech_ms,
+        listening.silence_ms,
+        listening.preroll_ms,
+        listening.max_utterance_s,
+        pause_ms,
+        listening.interruption_ms,
+    )
+    if end_of_turn is None:
+        return thresholds
+    return replace(
+        thresholds,
+        complete_silence_ms=end_of_turn.complete_silence_ms,
+        incomplete_silence_ms=end_of_turn.incomplete_silence_ms,
+    )
 
 
 class Hearing:
@@ -33,10 +58,20 @@ class Hearing:
         return self._endpointer.talking
 
     @property
-    def utterance_so_far(self) -> Utterance:
-        return Utterance(self._endpointer.earliest_sample, self.samples_heard)
+    def silent_ms(self) -> float:
+        """How long the caller has not been voiced, while `talking`."""
+        return self._endpointer.silent_ms
 
-    def push(self, audio: Audio) -> Iterator[SpeechStarted | SpeechEnded]:
+    @property
+    def utterance_so_far(self) -> Utterance:
+        first, voiced_until = self._endpointer.earliest_sample, self._endpointer.voice_end_sample
+        return Utterance(first, self.samples_heard, voiced_until)
+
+    def judge(self, utterance: Utterance, *, complete: bool) -> None:
+        """See `Endpointer.judge`."""
+        self._endpointer.judge(utterance, complete=complete)
+
+    def push(self, audio: Audio) -> Iterator[SpeechEvent]:
         """Hear a piece of the line. Events must be dealt with as they come: the audio of an
         utterance is kept only until the next piece. Raises ValueError at another rate."""
         if audio.rate_hz != RATE_HZ:

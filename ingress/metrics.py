@@ -11,11 +11,17 @@ Counter = Literal[
     "parley_fallbacks_total",  # tag: tier
     "parley_partials_total",  # tag: outcome (done, skipped)
     "parley_queued_turns_refused_total",
+    # tag: outcome (prepared, then released or dropped)
+    "parley_prepared_turns_total",
+    # tag: outcome (held: voice while the agent spoke; resumed: it was no interruption)
+    "parley_barge_ins_total",
+    "parley_underruns_total",  # silences within a reply, for want of its next phrase
 ]
 Gauge = Literal["parley_active_calls", "parley_peak_calls"]
 Histogram = Literal[
     "parley_first_audio_ms",  # of the model's replies
     "parley_stage_ms",  # tag: stage
+    "parley_wasted_model_ms",  # tag: backend; of work for turns that were prepared and dropped
 ]
 
 

@@ -1,26 +1,111 @@
-"""What waits to go out to the caller. Owns the order; the codec owns the words."""
+"""What waits to go out to the caller. Owns the order and the pace; the codec owns the words."""
 
 import asyncio
+from collections import deque
+from collections.abc import Callable
 
-from ingress.protocols.outputs import AgentSays, Clear, Output, PhraseEnd, Play
+from audio.pcm import Audio
+from conversation.spoken import BEGINNING, Position
+from ingress.playout import Playout
+from ingress.protocols.outputs import Clear, Output
 
 
 class Outbox:
-    """A queue whose speech can be taken back for as long as it has not been sent."""
+    """Texts leave at once, a turn's speech at its pace (`Playout`). `generation` tells that of the
+    marks, `played_out` is told each time when everything sent has played."""
 
-    def __init__(self) -> None:
-        self._queue: asyncio.Queue[Output] = asyncio.Queue()
+    def __init__(
+        self,
+        lead_s: float,
+        now_s: Callable[[], float],
+        generation: Callable[[], int],
+        played_out: Callable[[], None],
+    ) -> None:
+        self._lead_s, self._now_s = lead_s, now_s
+        self._generation, self._played_out = generation, played_out
+        self._ready: deque[Output] = deque()
+        self._playout: Playout | None = None
+        self._news = asyncio.Event()  # for the writer
+        self._begun = asyncio.Event()  # for who waits for room
 
     def put(self, output: Output) -> None:
-        self._queue.put_nowait(output)
+        self._ready.append(output)
+        self._news.set()
+
+    def new_turn(self, turn: int, *, prepared: bool = False) -> Playout:
+        """The speech of an attempt at a turn; of a prepared one nothing leaves before `open`."""
+        self._playout = Playout(turn, self._lead_s, shut=prepared)
+        return self._playout
+
+    def play(self, number: int, audio: Audio) -> float:
+        """More of a phrase's sound; its seconds so far. ValueError when no turn is on."""
+        seconds = self._on().add(number, audio)
+        self._news.set()
+        return seconds
+
+    def begin(self, text: str) -> int:
+        return self._on().begin(text)
+
+    def end(self, number: int) -> None:
+        self._on().end(number)
+        self._news.set()
+
+    def _on(self) -> Playout:
+        if self._playout is None:
+            raise ValueError("no turn is being spoken")
+        return self._playout
+
+    @property
+    def position(self) -> Position:
+        """How much of the turn has played, by our own clock."""
+        return self._playout.position(self._now_s()) if self._playout else BEGINNING
+
+    def open(self) -> None:
+        """Let the turn's speech go out, from the first sample that was not heard."""
+        self._on().open()
+        self._news.set()
+
+    def hold(self) -> None:
+        """Fall silent, here and, by `Clear`, at the caller's end; keep what was not heard."""
+        if self._playout and self._playout.hold(self._now_s()):
+            self.put(Clear())
+
+    def drop(self) -> None:
+        """Fall silent and forget the turn's speech."""
+        self.hold()
+        self._playout = None
+
+    def underruns(self) -> int:
+        """How often the turn's speech has run dry, counted once."""
+        return self._playout.take_underruns() if self._playout else 0
+
+    async def room(self) -> None:
+        """Wait until the caller begins to hear the last phrase that is ready."""
+        while self._playout and self._playout.phrases_waiting:
+            self._begun.clear()
+            await self._begun.wait()
 
     async def get(self) -> Output:
-        return await self._queue.get()
+        """The next output, when it is due."""
+        while True:
+            if self._ready:
+                return self._ready.popleft()
+            self._news.clear()
+            if (playout := self._playout) is not None:
+                self._ready.extend(playout.due(self._now_s(), self._generation()))
+                self._begun.set()
+                if playout.played_out(self._now_s()):
+                    self._played_out()
+            if not self._ready:
+                await self._wait(self._playout.due_s() if self._playout else None)
 
-    def clear(self) -> None:
-        """Take back all speech, here and, by `Clear`, at the caller's end. The rest still goes."""
-        waiting = [self._queue.get_nowait() for _ in range(self._queue.qsize())]
-        self.put(Clear())
-        for output in waiting:
-            if not isinstance(output, Play | PhraseEnd | AgentSays):
-                self.put(output)
+    async def _wait(self, until_s: float | None) -> None:
+        timer = None
+        if until_s is not None:
+            wait_s = max(until_s - self._now_s(), 0.001)
+            timer = asyncio.get_running_loop().call_later(wait_s, self._news.set)
+        try:
+            await self._news.wait()
+        finally:
+            if timer:
+                timer.cancel()

@@ -4,23 +4,43 @@ from audio.voice_activity import RATE_HZ
 from conversation.events import Utterance
 from ingress.hearing import Hearing
 
+COVERS_MS = 64
+"""Silence behind the voice with which a partial is as good as a final transcript: two windows of
+voice activity, so that an unvoiced last consonant is in it."""
+
 
 class Partials:
-    """At most one in flight a call; one that comes late is skipped, never queued."""
+    """At most one in flight a call; one that comes late is skipped, never queued. Besides the
+    regular ones there is one at each pause, which covers the speech if that was its end."""
 
     def __init__(self, hearing: Hearing, every_ms: int) -> None:
         self._hearing = hearing
         self._every_samples = every_ms * RATE_HZ // 1_000
-        self._last_sample = 0
+        self._last = Utterance(0, 0, 0)
 
     def due(self, *, in_flight: bool) -> Utterance | None:
         """What to transcribe now, if anything."""
         heard = self._hearing.samples_heard
         if not self._hearing.talking:
-            self._last_sample = heard
+            self._last = Utterance(heard, heard, heard)
             return None
-        late_enough = heard - self._last_sample >= self._every_samples
+        now = self._hearing.utterance_so_far
+        late_enough = heard - self._last.end_sample >= self._every_samples
+        if self._hearing.silent_ms:
+            late_enough = self._hearing.silent_ms >= COVERS_MS and not covers(self._last, now)
         if not self._every_samples or in_flight or not late_enough:
             return None
-        self._last_sample = heard
-        return self._hearing.utterance_so_far
+        self._last = now
+        return now
+
+    def asked(self, utterance: Utterance) -> None:
+        """A whole transcript has been asked for: no partial of the same words."""
+        first, voiced_until = utterance.first_sample, utterance.voice_end_sample
+        self._last = Utterance(first, self._hearing.samples_heard, voiced_until)
+
+
+def covers(partial: Utterance, utterance: Utterance) -> bool:
+    """Whether a partial transcript of the one has all the words of the other."""
+    same = partial.first_sample <= utterance.first_sample
+    behind = partial.end_sample - utterance.voice_end_sample
+    return same and behind >= COVERS_MS * RATE_HZ // 1_000

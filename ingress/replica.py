@@ -7,6 +7,7 @@ from audio.voice_activity import SileroModel
 from configs.schema import Stack
 from ingress.admission import Admission
 from ingress.backends import Backends
+from ingress.judging import TurnJudge
 from ingress.lines import FixedLines
 from ingress.metrics import Metrics
 from ingress.readiness import Readiness
@@ -26,3 +27,4 @@ class Replica:
     admission: Admission
     readiness: Readiness
     now_s: Callable[[], float]
+    judge: TurnJudge | None = None

@@ -7,13 +7,12 @@ from contextlib import suppress
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from configs.agents import Agent
-from conversation.endpointing import Thresholds
 from conversation.prompts import PromptError
 from conversation.state import Conversation
 from ingress.agents import UnknownAgent, agent_of, conversation_of, farewell
 from ingress.call import Call, Surroundings
 from ingress.call_log import CallLog, logger
-from ingress.hearing import Hearing
+from ingress.hearing import Hearing, thresholds_of
 from ingress.protocols.codec import INTERNAL, POLICY, TRY_AGAIN, ProtocolError
 from ingress.protocols.twilio import Start, TwilioCodec, read_start
 from ingress.replica import Replica
@@ -107,7 +106,7 @@ async def hold(replica: Replica, socket: WebSocket, start: Start, log: CallLog) 
         name, agent = agent_of(
             replica.stack, start.parameters.get("agent"), start.parameters.get("to")
         )
-        conversation = conversation_of(agent, start.parameters)
+        conversation = conversation_of(replica.stack, agent, start.parameters)
     except (UnknownAgent, PromptError) as error:
         raise ProtocolError(POLICY, str(error)) from None
     full = replica.admission.full
@@ -134,22 +133,18 @@ def new_call(
     replica: Replica, start: Start, agent: Agent, conversation: Conversation, log: CallLog
 ) -> Call:
     wanted = start.parameters.get("parley_events") == "1"
-    listening = replica.stack.listening.model_dump()
-    partial_every_ms = listening.pop("partial_every_ms")
-    return Call(
-        TwilioCodec(start.stream_sid, texts=wanted and replica.stack.twilio.parley_events),
-        Hearing(replica.silero, Thresholds(**listening)),
-        agent,
-        conversation,
-        Surroundings(
-            retrying(replica.backends, agent.limits.retries, replica.metrics, log),
-            replica.lines,
-            replica.metrics,
-            replica.now_s,
-        ),
-        log,
-        partial_every_ms=partial_every_ms,
+    around = Surroundings(
+        retrying(replica.backends, agent.limits.retries, replica.metrics, log),
+        replica.lines,
+        replica.metrics,
+        replica.now_s,
+        replica.stack.speaking.lead_ms / 1_000,
+        replica.stack.listening.partial_every_ms,
+        replica.judge,
     )
+    codec = TwilioCodec(start.stream_sid, texts=wanted and replica.stack.twilio.parley_events)
+    hearing = Hearing(replica.silero, thresholds_of(replica.stack.listening))
+    return Call(codec, hearing, agent, conversation, around, log)
 
 
 async def inbox(socket: WebSocket) -> AsyncIterator[str | bytes]:

@@ -47,7 +47,7 @@ def router(replica: Replica) -> APIRouter:
             "agent": name,
         }
         try:
-            conversation_of(agent, parameters)
+            conversation_of(replica.stack, agent, parameters)
         except PromptError as error:
             CallLog(call_sid).warning("misconfigured", agent=name, error=str(error))
             return twiml(farewell(agent.fallback_lines[-1]))

@@ -119,8 +119,8 @@ def test_wild_text_keeps_the_forced_length(text: str, markers: bool) -> None:
         ("No. I would not", "No."),
         ('"Sure." That is fine', '"Sure."'),
         ("(Of course.) Then", "(Of course.)"),
-        ("Well, let me see, that is", "Well, let me see,"),
-        ("Sure, I can help with that. What", "Sure, I can help with that."),
+        ("Well, let me see, that is", "Well,"),
+        ("Sure, I can help with that. What", "Sure,"),
         ("one two three four five six seven eight nine ten eleven twelve thirteen",
          "one two three four five six seven eight nine ten eleven twelve"),
         ("**Great!** Now", "Great!"),
@@ -277,3 +277,8 @@ def test_a_long_reply_costs_time_in_proportion() -> None:
         ["](", "<a", "[x](", "||BREA", "(", "**", "word ", ". ", "\n"], k=20_000
     )
     assert phrases("".join(shuffled), markers=True, sizes=3)
+
+
+def test_the_first_phrase_may_have_to_be_a_sentence() -> None:
+    stream = PhraseStream(markers=False, first_sentence=True)
+    assert stream.push("Well, sure, I can. What")[:1] == ["Well, sure, I can."]

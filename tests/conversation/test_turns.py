@@ -1,101 +1,94 @@
-"""Turn-taking as a function of events: tables, and properties over any sequence of events."""
+"""Turn-taking as a function of events: turns that are neither foreseen nor interrupted."""
 
-import itertools
 from dataclasses import replace
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+import pytest
 
-from conversation.events import (
-    CallEnded,
-    CallStarted,
+from conversation.commands import (
     CloseTurn,
-    DigitPressed,
     DropTurn,
-    EndRequested,
     FallBack,
     HangUp,
-    LineEnded,
     Note,
-    PhraseHeard,
-    PhraseSent,
     Reply,
+    Say,
+    Transcribe,
+    Understood,
+    Warm,
+)
+from conversation.events import (
+    CallStarted,
+    EndRequested,
+    LineEnded,
+    PhraseHeard,
+    Played,
+    PlayedOut,
     ReplyEnded,
     ReplyFailed,
-    Say,
     SpeechEnded,
     SpeechStarted,
     TextReceived,
     Ticked,
-    Transcribe,
     Transcribed,
     TranscriptFailed,
-    Utterance,
 )
 from conversation.fallbacks import FailureClass
-from conversation.history import Message
-from conversation.state import Conversation, Policy
-from conversation.turns import advance
+from conversation.history import OPENING, Message
+from conversation.state import UNCONFIRMED_S, Conversation
+from tests.conversation.talking import (
+    LATER,
+    POLICY,
+    SOME,
+    answered,
+    ended,
+    phrase,
+    run,
+    spoken,
+    started,
+)
 
-POLICY = Policy(system_prompt="Be brief.", fallback_lines=("Again?", "Hold.", "Bye."))
-SOME = Utterance(0, 8_000)
-
-
-def run(state, *events):
-    commands = []
-    for event in events:
-        state, more = advance(state, event)
-        commands += more
-    return state, commands
-
-
-def spoken(number=0):
-    return SpeechStarted(0), SpeechEnded(SOME, True, 500), Transcribed(number, "hello")
-
-
-def started(**changes):
-    state, _ = run(Conversation(replace(POLICY, **changes)), Ticked(0), CallStarted())
-    return state
+SYSTEM = Message("system", "Be brief.")
 
 
 def test_an_utterance_is_transcribed_then_answered():
     state, commands = run(started(), *spoken())
     assert commands == [
         Transcribe(0, SOME),
-        Reply(1, (Message("system", "Be brief."), Message("user", "hello"))),
+        Understood(1, "hello"),
+        Reply(1, 0, (SYSTEM, Message("user", "hello"))),
     ]
     assert state.phase == "replying"
 
 
 def test_a_turn_ends_when_it_was_heard_and_not_before():
-    state, _ = run(started(), *spoken(), PhraseSent(1, "Yes.", 1), ReplyEnded(1))
-    assert state.phase == "draining"
+    state, _ = run(started(), *spoken(), phrase(0, 0, "Yes."), ReplyEnded(0))
+    assert state.phase == "replying"
     state, commands = run(state, PhraseHeard(1, 0, 0))
     assert commands == [CloseTurn(1, "answered", "Yes.")]
-    assert (state.turn, state.generation, state.phase) == (2, 1, "listening")
+    assert (state.turn, state.attempt, state.generation) == (2, 1, 1)
+    assert state.phase == "listening"
 
 
-def test_news_of_a_retired_turn_or_generation_is_ignored():
-    state, _ = run(started(), *spoken(), PhraseSent(1, "Yes.", 1), SpeechStarted(0))
-    late = [PhraseHeard(1, 0, 0), PhraseSent(1, "No.", 1), ReplyEnded(1), LineEnded(1)]
-    late.append(ReplyFailed(1, FailureClass.SERVER, ""))
+def test_news_of_a_retired_attempt_or_generation_is_ignored():
+    state, _ = run(started(), *spoken(), *answered(1, 0, "Yes."))
+    late = [PhraseHeard(1, 0, 0), phrase(0, 0, "No."), ReplyEnded(0), LineEnded(0)]
+    late.append(ReplyFailed(0, FailureClass.SERVER, ""))
     assert run(state, *late) == (state, [])
-    state, _ = run(state, SpeechEnded(SOME, True, 500), Transcribed(1, "well"))
-    state, _ = run(state, PhraseSent(2, "Oh.", 1))
+    state, _ = run(state, *spoken(1, "well", LATER), phrase(1, 0, "Oh."))
     assert run(state, PhraseHeard(2, 0, 0)) == (state, [])
 
 
 def test_a_second_utterance_before_the_transcript_joins_the_first():
-    first = (SpeechStarted(0), SpeechEnded(SOME, True, 500))
-    state, commands = run(started(), *first, SpeechStarted(9_000), Transcribed(0, "I want"))
+    first = (SpeechStarted(0), ended())
+    state, commands = run(started(), *first, SpeechStarted(16_000), Transcribed(0, "I want"))
     assert commands == [Transcribe(0, SOME)]
-    _, commands = run(state, SpeechEnded(SOME, True, 500), Transcribed(1, "to book"))
+    _, commands = run(state, ended(), Transcribed(1, "to book"))
     assert commands[-1].messages[-1] == Message("user", "I want to book")
 
 
 def test_a_long_utterance_is_answered_once_in_the_order_it_was_spoken():
-    pieces = (SpeechStarted(0), SpeechEnded(SOME, False, 0), SpeechEnded(SOME, True, 500))
-    state, commands = run(started(), *pieces, Transcribed(1, "end"))
+    pieces = (SpeechStarted(0), ended(complete=False), ended(), Transcribed(1, "end"))
+    state, commands = run(started(), *pieces)
     assert len(commands) == 2
     _, commands = run(state, Transcribed(0, "begin"))
     assert commands[-1].messages[-1].text == "begin end"
@@ -104,126 +97,103 @@ def test_a_long_utterance_is_answered_once_in_the_order_it_was_spoken():
 def test_hold_music_leaves_nothing_behind():
     state, _ = run(started(), SpeechStarted(0))
     for number in range(50):
-        state, _ = run(state, SpeechEnded(SOME, False, 0), Transcribed(number, ""))
+        state, _ = run(state, ended(complete=False), Transcribed(number, ""))
     assert state.segments == ()
-    _, commands = run(state, SpeechEnded(SOME, True, 500), Transcribed(50, ""))
+    _, commands = run(state, ended(), Transcribed(50, ""))
     assert commands[-1] == CloseTurn(1, "empty", "")
 
 
 def test_a_failed_transcript_is_apologised_for_unless_the_rest_was_understood():
-    first = (SpeechStarted(0), SpeechEnded(SOME, False, 0), SpeechEnded(SOME, True, 500))
+    first = (SpeechStarted(0), ended(complete=False), ended())
     failed = TranscriptFailed(0, FailureClass.SERVER, "down")
     _, commands = run(started(), *first, failed, Transcribed(1, "tell me"))
-    assert commands[-2] == Note("not_understood", "down")
+    assert commands[-3] == Note("not_understood", "down")
     assert commands[-1].messages[-1].text == "tell me"
     _, commands = run(started(), *first, failed, Transcribed(1, ""))
-    assert commands[-2:] == [FallBack(1, FailureClass.SERVER, "down"), Say(1, "Again?")]
+    assert commands[-2:] == [FallBack(1, FailureClass.SERVER, "down"), Say(1, 0, "Again?")]
 
 
 def test_the_last_fallback_line_is_heard_before_the_call_ends():
     state = replace(started(), failures=2)
-    state, _ = run(state, *spoken(), ReplyFailed(1, FailureClass.SERVER, ""))
-    state, commands = run(state, SpeechStarted(0), PhraseSent(1, "Bye.", 1), LineEnded(1))
+    state, _ = run(state, *spoken(), ReplyFailed(0, FailureClass.SERVER, ""))
+    state, commands = run(state, SpeechStarted(LATER), phrase(0, 0, "Bye."), LineEnded(0))
     assert commands == []  # no barge-in into a goodbye
     _, commands = run(state, PhraseHeard(1, 0, 0))
     assert commands[-1] == HangUp("after the last fallback line")
 
 
-def test_an_answer_that_was_heard_resets_the_tiers_though_it_was_interrupted():
+def test_a_success_resets_the_tiers_and_a_fallback_does_not():
     state = replace(started(), failures=2)
-    state, _ = run(state, *spoken(), PhraseSent(1, "Yes.", 1), PhraseHeard(1, 0, 0))
-    state, _ = run(state, SpeechStarted(0), SpeechEnded(SOME, True, 500), Transcribed(1, "and"))
-    _, commands = run(state, ReplyFailed(2, FailureClass.SERVER, ""))
-    assert commands[-1] == Say(2, "Again?")
+    state, _ = run(state, *spoken(), *answered(1, 0, "Yes."))
+    state, _ = run(state, *spoken(1, "and", LATER))
+    state, commands = run(state, ReplyFailed(1, FailureClass.SERVER, ""))
+    assert commands[-1] == Say(2, 1, "Again?")
+    state, _ = run(state, phrase(1, 0, "Again?"), LineEnded(1), PhraseHeard(2, 1, 0))
+    state, _ = run(state, *spoken(2, "well", 2 * LATER))
+    assert run(state, ReplyFailed(2, FailureClass.SERVER, ""))[1][-1] == Say(3, 2, "Hold.")
 
 
 def test_a_cough_does_not_close_the_turn_that_is_being_spoken():
-    state, _ = run(started(interruptible=False), *spoken(), PhraseSent(1, "Yes.", 1))
-    cough = (SpeechStarted(0), SpeechEnded(SOME, True, 500), Transcribed(1, ""))
-    assert run(state, *cough)[1] == [Transcribe(1, SOME)]
+    state, _ = run(started(interruptible=False), *spoken(), phrase(0, 0, "Yes."))
+    _, commands = run(state, *spoken(1, "", LATER))
+    assert [type(command) for command in commands] == [Transcribe]
 
 
 def test_text_waits_for_the_caller_to_finish():
     state, commands = run(started(), SpeechStarted(0), TextReceived("typed"))
     assert commands == [Note("queued", "typed")]
-    state, commands = run(state, SpeechEnded(SOME, True, 500), Transcribed(0, ""))
+    state, commands = run(state, ended(), Transcribed(0, ""))
     assert commands[-1].messages[-1].text == "typed"
 
 
 def test_an_unconfirmed_turn_ends_and_is_not_taken_for_heard():
-    state, _ = run(started(), *spoken(), PhraseSent(1, "Yes.", 2), ReplyEnded(1), Ticked(11.9))
-    assert state.phase == "draining"
-    state, commands = run(state, Ticked(12))
+    state, _ = run(started(), *spoken(), phrase(0, 0, "Yes.", 2), ReplyEnded(0))
+    state, commands = run(state, Ticked(100))
+    assert commands == []  # it may still be on its way
+    state, commands = run(state, PlayedOut(), Ticked(99.9 + UNCONFIRMED_S))
+    assert commands == []
+    state, commands = run(state, Ticked(100 + UNCONFIRMED_S))
     assert commands == [Note("unconfirmed", "Yes."), CloseTurn(1, "answered", "")]
 
 
 def test_whoever_wants_the_call_to_end_gets_it():
-    state, _ = run(started(), *spoken(), PhraseSent(1, "Yes.", 2), PhraseHeard(1, 0, 0))
+    state, _ = run(started(), *spoken(), phrase(0, 0, "Yes."), PhraseHeard(1, 0, 0))
     _, commands = run(state, EndRequested("stopping"))
-    assert commands == [DropTurn(1), CloseTurn(1, "interrupted", "Yes."), HangUp("stopping")]
+    assert commands == [DropTurn(), CloseTurn(1, "interrupted", "Yes."), HangUp("stopping")]
 
 
-texts = st.sampled_from(["", "one", "two words"])
-turns = st.integers(0, 4)
-events = st.one_of(
-    st.builds(SpeechStarted, st.just(0)),
-    st.builds(SpeechEnded, st.just(SOME), st.booleans(), st.just(500.0)),
-    st.builds(Transcribed, st.integers(0, 5), texts),
-    st.builds(TranscriptFailed, st.integers(0, 5), st.just(FailureClass.SERVER), st.just("")),
-    st.builds(TextReceived, st.just("typed")),
-    st.builds(DigitPressed, st.sampled_from("1#")),
-    st.builds(PhraseSent, turns, st.sampled_from(["A.", "B."]), st.just(1.0)),
-    st.builds(PhraseHeard, turns, turns, st.integers(0, 2)),
-    st.builds(ReplyEnded, turns),
-    st.builds(LineEnded, turns),
-    st.builds(ReplyFailed, turns, st.just(FailureClass.SERVER), st.just("")),
-    st.builds(Ticked, st.floats(0, 60)),
-)
+def test_a_call_that_ends_keeps_the_words_that_had_sounded():
+    state, _ = run(started(), *spoken(), phrase(0, 0, "One two three four.", 4))
+    state, commands = run(state, Played(0, 2.1), EndRequested("stopping"))
+    assert commands[1] == CloseTurn(1, "interrupted", "One two")
+    assert state.history[-1] == Message("assistant", "One two", cut_off=True)
 
 
-@settings(max_examples=400)
-@given(st.lists(events, max_size=40), st.booleans(), st.sampled_from([0, 2]))
-def test_no_sequence_of_events_breaks_the_laws(sequence, interruptible, limit):
-    state = started(interruptible=interruptible, max_queued_turns=limit, greeting="Hi.")
-    running = 0  # turns whose work is under way
-    for event in sequence:
-        before = state
-        state, commands = advance(state, event)
-        for command in commands:
-            if isinstance(command, Reply):
-                roles = [message.role for message in command.messages]
-                assert roles[0] == "system" and roles[1] == "user"
-                assert all(a != b for a, b in itertools.pairwise(roles))
-                assert command.turn == state.turn
-        assert state.heard <= len(state.sent)
-        assert state.turn >= before.turn and state.generation >= before.generation
-        if state.turn == before.turn:
-            assert state.history[: len(before.history)] == before.history
-        assert not limit or len(state.queued) <= limit
-        if state.phase == "listening" and not state.over:
-            assert state.sent == ()
-            waits = state.caller_speaks or state.segments
-            assert waits or not state.queued
-        running += sum(isinstance(c, Reply) for c in commands)
-    users = sum(message.role == "user" for message in state.history)
-    assert users == running
-    assert run(state, CallEnded("over"))[0].over
+@pytest.mark.parametrize("greeting", [None, "Hi."])
+def test_the_prefix_is_warm_before_the_caller_speaks(greeting):
+    silent = Conversation(replace(POLICY, warms_prefix=True, greeting=greeting))
+    state, commands = run(silent, Ticked(0), CallStarted())
+    if greeting:
+        heard = (phrase(0, 0, "Hi."), LineEnded(0), PhraseHeard(0, 0, 0))
+        state, commands = run(state, *heard)
+        assert commands[-1] == Warm((SYSTEM, Message("user", OPENING), Message("assistant", "Hi.")))
+    else:
+        assert commands == [Warm((SYSTEM, Message("user", OPENING)))]
 
 
-@settings(max_examples=200)
-@given(st.lists(st.sampled_from(["heard", "sent", "drop"]), max_size=12))
-def test_history_holds_exactly_the_phrases_that_were_heard(steps):
-    state, _ = run(started(), *spoken())
-    sent = heard = 0
-    for step in steps:
-        if step == "sent":
-            state, _ = run(state, PhraseSent(state.turn, f"p{sent}.", 1))
-            sent += 1
-        elif step == "heard" and heard < sent:
-            state, _ = run(state, PhraseHeard(state.turn, state.generation, heard))
-            heard += 1
-        elif step == "drop":
-            break
-    state, _ = run(state, SpeechStarted(0))
-    said = " ".join(f"p{n}." for n in range(heard))
-    assert [m.text for m in state.history if m.role == "assistant"] == ([said] if said else [])
+def test_each_turn_leaves_a_warm_prefix_of_the_next_prompt():
+    state, commands = run(started(warms_prefix=True), *spoken(), *answered(1, 0, "Yes."))
+    (warmth,) = [c for c in commands if isinstance(c, Warm)]
+    _, commands = run(state, *spoken(1, "and", LATER))
+    assert commands[-1].messages[: len(warmth.messages)] == warmth.messages
+
+
+def test_a_queued_message_is_answered_rather_than_a_prefix_warmed():
+    state, _ = run(started(warms_prefix=True), *spoken(), TextReceived("typed"))
+    _, commands = run(state, *answered(1, 0, "Yes."))
+    assert [type(command) for command in commands] == [CloseTurn, Reply]
+
+
+def test_an_incomplete_piece_is_no_end():
+    state, _ = run(started(), SpeechStarted(0), SpeechEnded(SOME, False, 0), Transcribed(0, "I"))
+    assert state.caller_speaks and state.phase == "listening"

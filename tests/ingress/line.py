@@ -21,12 +21,13 @@ from audio.pcm import Audio
 from audio.resampling import resample
 from audio.voice_activity import SileroModel
 from configs.agents import Agent
-from conversation.endpointing import Thresholds
+from configs.schema import Stack
 from ingress.agents import conversation_of
-from ingress.backends import BackendError, Backends, Speech, Transcript
+from ingress.backends import BackendError, Backends, Speech, Transcript, Word
 from ingress.call import Call, Surroundings
 from ingress.call_log import CallLog
-from ingress.hearing import Hearing
+from ingress.hearing import Hearing, thresholds_of
+from ingress.judging import TurnJudge
 from ingress.lines import FixedLines
 from ingress.protocols.twilio import TwilioCodec
 from ingress.retrying import retrying
@@ -43,6 +44,13 @@ def recorded(name: str = "librivox-0880.wav") -> Audio:
 
 SPEECH = mulaw.encode(recorded().samples)
 WORD = mulaw.encode(recorded().samples[4_000:9_600])  # 0.7 s
+
+
+def stack_of(agent: Agent, **listening: Any) -> Stack:
+    scripted = {"engine": "scripted"}
+    return Stack(
+        stt=scripted, llm=scripted, tts=scripted, agents={"default": agent}, listening=listening
+    )
 
 
 class Counts:
@@ -76,7 +84,10 @@ class Models:
         transcripts: list[Any] | None = None,
         replies: list[Any] | None = None,
         hold: asyncio.Event | None = None,
+        phrase_s: float = 0.1,
+        hears_partials: bool = False,
     ) -> None:
+        self.phrase_s, self.hears_partials, self.partials = phrase_s, hears_partials, 0
         self.transcripts = itertools.cycle(transcripts or ["hello"])
         self.replies = itertools.cycle(replies or ["It is one. It is two then. It is three now."])
         self.hold, self.speech_fails = hold, False
@@ -87,8 +98,9 @@ class Models:
         self.aborted = 0
 
     async def transcribe(self, speech, *, language, final, deadline_s):
-        if not final:
+        if not final and not self.hears_partials:
             return None
+        self.partials += not final
         self.heard.append(speech)
         text = next(self.transcripts)
         if isinstance(text, Exception):
@@ -117,7 +129,11 @@ class Models:
             raise BackendError(self.speech_fails, "no voice")
         self.spoken.append(phrase)
         await asyncio.sleep(0)
-        yield Speech(Audio(np.full(2_400, 9_000, np.int16), 24_000))
+        texts = phrase.split()
+        each_s = self.phrase_s / len(texts)
+        words = tuple(Word(t, i * each_s, (i + 1) * each_s) for i, t in enumerate(texts))
+        sound = np.full(round(self.phrase_s * 24_000), 9_000, np.int16)
+        yield Speech(Audio(sound, 24_000), words)
 
     @property
     def backends(self) -> Backends:
@@ -136,9 +152,9 @@ class Line:
         echo_marks: bool = True,
         now_s: Callable[[], float] = time.monotonic,
         texts: bool = True,
+        judge: TurnJudge | None = None,
         parameters: dict[str, str] | None = None,
         listening: dict[str, Any] | None = None,
-        partial_every_ms: int = 0,
     ) -> None:
         self.models = models or Models()
         agent = agent or Agent(prompt="Be brief.", phrase_markers=False)
@@ -147,20 +163,22 @@ class Line:
         self.marks: list[str] = []  # sent to us and not yet echoed
         self.echo_marks = echo_marks
         self._inbox: asyncio.Queue[Any] = asyncio.Queue()
+        stack = stack_of(agent, **{"partial_every_ms": 0, **(listening or {})})
         around = Surroundings(
             retrying(self.models.backends, agent.limits.retries, self.metrics, CallLog("CA1")),
             lines or FixedLines(),
             self.metrics,
             now_s,
+            partial_every_ms=stack.listening.partial_every_ms,
+            judge=judge,
         )
         self.call = Call(
             TwilioCodec("MZ1", texts=texts),
-            Hearing(SILERO, Thresholds(**(listening or {}))),
+            Hearing(SILERO, thresholds_of(stack.listening)),
             agent,
-            conversation_of(agent, parameters or {}),
+            conversation_of(stack, agent, parameters or {}),
             around,
             CallLog("CA1"),
-            partial_every_ms=partial_every_ms,
         )
 
     async def __aenter__(self) -> "Line":
@@ -211,6 +229,12 @@ class Line:
     def texts(self, kind: str) -> list[dict[str, Any]]:
         parley = [frame["parley"] for frame in self.frames if frame["event"] == "parley"]
         return [body for body in parley if body["type"] == kind]
+
+    @property
+    def played_s(self) -> float:
+        """Seconds of sound that were sent, `clear` or not."""
+        frames = [frame["media"]["payload"] for frame in self.frames if frame["event"] == "media"]
+        return sum(len(base64.b64decode(payload)) for payload in frames) / mulaw.RATE_HZ
 
     def count(self, event: str) -> int:
         return sum(frame["event"] == event for frame in self.frames)

@@ -7,7 +7,7 @@ import pytest
 from configs.agents import FALLBACK_LINES, Agent, Limits, Sampling
 from conversation.fallbacks import FailureClass
 from ingress.backends import BackendError
-from tests.ingress.line import SPEECH, WORD, Line, Models
+from tests.ingress.line import SPEECH, Line, Models, stack_of
 
 AGENT = Agent(prompt="Be brief, {name}.", variables={"name": "Sam"}, phrase_markers=False)
 DOWN = BackendError(FailureClass.SERVER, "down")
@@ -62,39 +62,6 @@ async def test_a_greeting_is_spoken_first_and_is_turn_0():
     assert line.outcomes == ["greeted", "answered"]
     assert line.history[0] == ("assistant", "Hello, this is Sam.")
     assert line.models.prompts[0][1] == ("user", "Hello?")  # so that roles alternate
-
-
-async def test_barge_in_clears_cancels_and_forgets_what_was_not_heard():
-    hold = asyncio.Event()
-    models = Models(replies=["It is one. It is two of them then, and so on."], hold=hold)
-    async with Line(models, AGENT, echo_marks=False) as line:
-        line.say()
-        await line.until(lambda one: len(one.marks) == 1)
-        line.echo(1)
-        line.say()
-        await line.until(lambda one: one.count("clear") == 1)
-        assert models.aborted == 1
-        hold.set()
-        line.echo_marks = True
-        await line.turns(2)
-    assert line.outcomes[0] == "interrupted"
-    assert line.history[:3] == [("user", "hello"), ("assistant", "It is one."), ("user", "hello")]
-
-
-async def test_marks_returned_by_clear_are_not_taken_for_heard():
-    async with Line(Models(replies=["It is one. It is two of them."]), AGENT) as line:
-        line.echo_marks = False
-        line.say()
-        await line.until(lambda one: len(one.marks) == 2)
-        line.say(WORD)  # the line echoes both marks as it gets `clear`
-        await line.until(lambda one: one.count("clear") == 1)
-        line.echo_marks = True
-        line.echo()
-        await line.turns(2)
-    assert line.outcomes == ["interrupted", "answered"]
-    assert [text for role, text in line.history if role == "assistant"] == [
-        "It is one. It is two of them."
-    ]
 
 
 async def test_silence_and_empty_transcripts_skip_the_model():
@@ -190,7 +157,7 @@ async def test_every_model_has_its_fallback(failing):
         replies=["\U0001f600"] if failing == "empty reply" else None,
     )
     async with Line(models, AGENT) as line:
-        await line.call._around.lines.prepare(_stack(AGENT), models.backends, deadline_s=1)
+        await line.call._around.lines.prepare(stack_of(AGENT), models.backends, deadline_s=1)
         kept = list(models.spoken)
         models.speech_fails = FailureClass.AUTH if failing == "speech" else False
         line.say()
@@ -261,10 +228,3 @@ async def test_texts_are_sent_to_nobody_who_did_not_ask():
         line.say()
         await line.until(lambda one: one.count("mark"))
     assert {frame["event"] for frame in line.frames} == {"media", "mark"}
-
-
-def _stack(one: Agent):
-    from configs.schema import Stack
-
-    scripted = {"engine": "scripted"}
-    return Stack(stt=scripted, llm=scripted, tts=scripted, agents={"default": one})
