@@ -1,6 +1,7 @@
 """Kokoro-82M over its own pipeline: a phrase in, speech with word times out. Owns the model, its
 voices and its thread; knows no Ray, no call and no queue but the lane's."""
 
+import threading
 import warnings
 from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
@@ -13,9 +14,10 @@ from configs import schema
 from conversation.fallbacks import FailureClass
 from deployments.engines.english import load_spacy_model, spacy_model_for_misaki
 from deployments.engines.folders import local_folder
+from deployments.engines.kokoro_passes import Passes
 from deployments.engines.lanes import Lane
 from deployments.engines.memory import FreedMemory
-from deployments.engines.precision import fold_weight_norm, in_precision
+from deployments.engines.precision import dtype_in, fold_weight_norm, in_precision
 from deployments.engines.trimming import trimmed, words_of
 from ingress.backends import BackendError, Speech
 
@@ -53,6 +55,7 @@ class Kokoro:
             torch.set_num_threads(settings.threads)
             self._model = self._loaded().to(settings.device).eval()
             fold_weight_norm(self._model)
+            self._passes = self._own_passes(settings) if settings.device == "cpu" else None
             self._pipelines = self._english_pipelines()
         self._precision = in_precision(settings.precision, settings.device)
         self._freed = FreedMemory()
@@ -73,14 +76,19 @@ class Kokoro:
         self, phrase: str, voice: str, speed: float
     ) -> AsyncGenerator[Speech, None]:
         """Speak a phrase: one `Speech` (int16, 24 kHz) per 510 phonemes or line, nothing where
-        there is nothing to say. Raises BackendError, of class invalid for an unknown voice or
-        speed and of class server when the model fails."""
+        there is nothing to say. Closing the iterator gives a running pass up (on a CPU). Raises
+        BackendError, of class invalid for an unknown voice or speed and of class server when the
+        model fails."""
         self._accept(voice, speed)
         if not speakable(phrase):
             return
-        chunks = self._chunks(phrase, voice, speed)
-        while (speech := await self._lane.run(lambda: next(chunks, None))) is not None:
-            yield speech
+        gone = threading.Event()
+        chunks = self._chunks(phrase, voice, speed, gone)
+        try:
+            while (speech := await self._lane.run(lambda: next(chunks, None))) is not None:
+                yield speech
+        finally:
+            gone.set()
 
     def _accept(self, voice: str, speed: float) -> None:
         if voice not in self._voices:
@@ -89,19 +97,24 @@ class Kokoro:
         if not SPEEDS[0] <= speed <= SPEEDS[1]:
             raise _invalid(f"speed {speed} is not within {SPEEDS[0]} to {SPEEDS[1]}")
 
-    def _chunks(self, phrase: str, voice: str, speed: float) -> Iterator[Speech]:
-        """Runs in the lane's thread: one pass of the model before each item."""
+    def _chunks(
+        self, phrase: str, voice: str, speed: float, gone: threading.Event
+    ) -> Iterator[Speech]:
+        """Runs in the lane's thread: one pass of the model before each item, given up when the
+        caller is gone."""
         pipeline = self._pipeline(voice[0])
         with self._torch.inference_mode():
             results = pipeline(phrase, voice=str(self._voices[voice]), speed=speed)
-        while (result := self._next(results)) is not None:
+        while (result := self._next(results, gone)) is not None:
             words = words_of(result.tokens or ())
             samples, words = trimmed(result.audio.numpy(), words, RATE_HZ)
             if len(samples):
                 yield Speech(Audio(samples, RATE_HZ), words)
         self._freed.after_pass()
 
-    def _next(self, results: Iterator[Any]) -> Any | None:
+    def _next(self, results: Iterator[Any], gone: threading.Event) -> Any | None:
+        if self._passes:
+            self._passes.abandoned = gone.is_set
         try:
             with self._torch.inference_mode(), self._precision:
                 return next(results, None)
@@ -113,6 +126,11 @@ class Kokoro:
 
         weights = next(self._folder.glob("*.pth"), self._folder / "kokoro-v1_0.pth")
         return KModel(REPOSITORY, str(self._folder / "config.json"), str(weights))
+
+    def _own_passes(self, settings: schema.Kokoro) -> Passes:
+        passes = Passes(self._model, dtype_in(settings.precision, settings.device))
+        self._model.forward_with_tokens = passes
+        return passes
 
     def _english_pipelines(self) -> dict[str, Any]:
         """One for each kind of English that has a voice, by its letter; they share the tagger."""
@@ -147,7 +165,8 @@ class Kokoro:
         voice = next((v for v in self.voices() if v[0] in ENGLISH), None)
         if voice is None:
             raise FileNotFoundError(f"{self._folder / 'voices'} holds no English voice (NAME.pt)")
-        if not any(np.any(speech.audio.samples) for speech in self._chunks("Ready.", voice, 1.0)):
+        spoken = self._chunks("Ready.", voice, 1.0, threading.Event())
+        if not any(np.any(speech.audio.samples) for speech in spoken):
             raise RuntimeError(f"the weights in {self._folder} give no sound: prepare them again")
 
 

@@ -12,14 +12,22 @@ Precision = Literal["auto", "float32", "bfloat16"]
 
 
 def in_precision(precision: Precision, device: str) -> AbstractContextManager[Any]:
-    """A context for forward passes. `auto` is bfloat16 on a CPU that multiplies it in hardware,
-    else float32. It may be entered again and again."""
+    """A context for forward passes. It may be entered again and again."""
+    import torch
+
+    dtype = dtype_in(precision, device)
+    return nullcontext() if dtype == torch.float32 else torch.autocast(device, dtype=dtype)
+
+
+def dtype_in(precision: Precision, device: str) -> Any:
+    """The torch dtype of a precision: `auto` is bfloat16 on a CPU that multiplies it in hardware,
+    else float32."""
     import torch
 
     in_hardware = torch.cpu._is_avx512_bf16_supported()  # pyright: ignore[reportPrivateUsage]
     if precision == "float32" or (precision == "auto" and (device != "cpu" or not in_hardware)):
-        return nullcontext()
-    return torch.autocast(device, dtype=torch.bfloat16)
+        return torch.float32
+    return torch.bfloat16
 
 
 def fold_weight_norm(model: Any) -> int:
