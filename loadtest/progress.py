@@ -2,7 +2,6 @@
 
 import time
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
@@ -79,7 +78,7 @@ def table(results: list[StepResult], failings: list[list[str]]) -> Table:
     shown = _table("First audio at the caller's ear, ms")
     for name in ("calls", "turns", "p50", "p95", "p99", "max", "gaps", "barge-in", "missed"):
         shown.add_column(name, justify="right")
-    for name in ("errors", "late", "core", ""):
+    for name in ("errors", "late", ""):
         shown.add_column(name, justify="right")
     for result, why in zip(results, failings, strict=True):
         barge_in = result.barge_in_ms
@@ -87,16 +86,16 @@ def table(results: list[StepResult], failings: list[list[str]]) -> Table:
             *(str(result.calls), str(result.turns), *_times(result.first_audio_ms)),
             *(str(result.gaps), f"{barge_in.p95:,.0f}" if barge_in else "-"),
             *(str(result.missed), str(sum(result.errors.values()))),
-            *(f"{result.late_p99_ms:.0f}", f"{result.cpu_share:.0%}"),
+            f"{result.late_p99_ms:.0f}",
             "[red]late[/]" if result.late else "[red]no[/]" if why else "[green]ok[/]",
         )
-    shown.caption = "barge-in: p95 to clear; late: the tester's own frames, p99; core: its own"
+    shown.caption = "barge-in: p95, to clear; late: the tester's own frames, p99"
     return shown
 
 
 def _table(title: str) -> Table:
     return Table(
-        title=title, title_justify="left", caption_justify="left", box=SIMPLE_HEAD, padding=(0, 1)
+        title=title, title_justify="left", caption_justify="left", box=None, padding=(0, 2, 0, 0)
     )
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -73,21 +74,13 @@ def summed(
     counted = [one for one in every if one.at_s >= step.ramped_s]
     active = _active(records)
     took_s = active[-1][0] if active else 0.0
-    gaps = [ms for one in counted for ms in one.gaps_ms]
     return StepResult(
         calls=step.calls,
         began_s=round(began_s, 3),
         ramped_s=step.ramped_s,
         took_s=took_s,
-        first_audio_ms=spread(_known(one.first_audio_ms for one in counted)),
-        stages_ms=_stages(counted),
-        turns=len(counted),
+        **_figures(counted),
         missed=sum(one.first_audio_ms is None and not one.early for one in every),
-        early=sum(one.early for one in counted),
-        gaps=len(gaps),
-        longest_gap_ms=max(gaps, default=0.0),
-        barge_ins=sum(one.barged for one in counted),
-        barge_in_ms=spread(_known(one.barge_in_ms for one in counted)),
         errors=dict(Counter(str(one.kind) for one in troubles).most_common()),
         examples={str(one.kind): one.text for one in reversed(troubles)},
         late_p99_ms=own.late_at_ms(99),
@@ -97,6 +90,20 @@ def summed(
         troubles=troubles,
         active=active,
     )
+
+
+def _figures(counted: list[Noticed]) -> dict[str, Any]:
+    gaps = [ms for one in counted for ms in one.gaps_ms]
+    return {
+        "turns": len(counted),
+        "early": sum(one.early for one in counted),
+        "first_audio_ms": spread(_known(one.first_audio_ms for one in counted)),
+        "stages_ms": _stages(counted),
+        "gaps": len(gaps),
+        "longest_gap_ms": max(gaps, default=0.0),
+        "barge_ins": sum(one.barged for one in counted),
+        "barge_in_ms": spread(_known(one.barge_in_ms for one in counted)),
+    }
 
 
 def failings(result: StepResult, slo_p95_ms: float | None, *, allow_late: bool) -> list[str]:

@@ -4,6 +4,8 @@ silence, and answers with a tone. Its latency is counted in the caller's own fra
 import asyncio
 import base64
 import json
+import math
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -41,12 +43,17 @@ class Answering:
     texts: bool = True
     answers: int = 1_000
     close_after: int | None = None
+    silent_frames: int = SILENT_FRAMES
+    dry_frames: int | None = None
+    """How long the caller's buffer is left dry between phrases; None: all are sent at once."""
+    heeds_barge_in: bool = True
     replies: tuple[str, ...] = ("It is", "Berlin.")
     outcome: str = "answered"
     odd_frames: list[str] = field(default_factory=list)
     received: list[dict[str, Any]] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    known: list["Known"] = field(default_factory=list["Known"])
 
     async def __call__(self, socket: Any) -> None:
         await Conversation(self, socket).run()
@@ -56,12 +63,35 @@ class Answering:
         return [frame for frame in self.received if frame["event"] == kind]
 
 
+FRAME_S = 0.02
+
+
+@dataclass
+class Known:
+    """What the server itself knows of a turn: when its caller's voice began, as the number of
+    the first loud frame, and when the server answered it or, after a barge-in, sent `clear`."""
+
+    conversation: "Conversation"
+    began: int
+    cleared_s: float | None = None
+    answered_s: float | None = None
+
+    def since_voice_s(self, at_s: float) -> float:
+        """From the first sample of `voice()`. The frame on its way for the shortest time tells
+        when the caller's line began."""
+        return at_s - self.conversation.line_began_s - self.began * FRAME_S
+
+
 class Conversation:
     def __init__(self, how: Answering, socket: Any) -> None:
         self.how, self.socket = how, socket
         self.sid = ""
         self.turn, self.silent, self.talking = 0, 0, False
         self.unheard: list[str] = []
+        self.to_play: list[str] = []
+        self.dry = 0
+        self.frames, self.line_began_s = 0, math.inf
+        self.known = Known(self, 0)
 
     async def run(self) -> None:
         async for message in self.socket:
@@ -75,6 +105,9 @@ class Conversation:
                     if self.how.greeting:
                         await self.play("0.0.0", TONE)
                 case "media":
+                    self.frames += 1
+                    began_s = time.monotonic() - self.frames * FRAME_S
+                    self.line_began_s = min(self.line_began_s, began_s)
                     await self.hear(mulaw.decode(base64.b64decode(frame["media"]["payload"])))
                 case "mark":
                     await self.marked(frame["mark"]["name"])
@@ -86,18 +119,30 @@ class Conversation:
 
     async def hear(self, samples: np.ndarray) -> None:
         if np.max(np.abs(samples)) > 1_000:
-            if not self.talking and self.unheard:
-                self.unheard.clear()
-                await self.send("clear")
-                await self.parley(type="turn", turn=self.turn, outcome="interrupted", stages_ms={})
+            if not self.talking:
+                self.known = Known(self, self.frames - 1)
+                self.how.known.append(self.known)
+                if self.unheard and self.how.heeds_barge_in:
+                    await self.interrupted()
             self.talking, self.silent = True, 0
             return
         self.silent += 1
-        if self.talking and self.silent == SILENT_FRAMES:
+        if self.to_play and not self.unheard and not self.talking:
+            self.dry += 1
+            if self.dry >= (self.how.dry_frames or 0):
+                await self.phrase()
+        if self.talking and self.silent == self.how.silent_frames:
             self.talking = False
             self.turn += 1
             if self.turn <= self.how.answers:
                 await self.answer()
+
+    async def interrupted(self) -> None:
+        self.unheard.clear()
+        self.to_play.clear()
+        self.known.cleared_s = time.monotonic()
+        await self.send("clear")
+        await self.parley(type="turn", turn=self.turn, outcome="interrupted", stages_ms={})
 
     async def answer(self) -> None:
         await self.parley(type="transcript", turn=self.turn, text="half", final=False)
@@ -105,9 +150,18 @@ class Conversation:
         if self.how.outcome == "empty":
             await self.parley(type="turn", turn=self.turn, outcome="empty", stages_ms={})
             return
-        for index, words in enumerate(self.how.replies):
-            await self.parley(type="phrase", turn=self.turn, phrase=index, text=words)
-            await self.play(f"{self.turn}.0.{index}", TONE)
+        self.to_play = list(self.how.replies)
+        self.known.answered_s = time.monotonic()
+        while self.to_play:
+            await self.phrase()
+            if self.how.dry_frames is not None:
+                return
+
+    async def phrase(self) -> None:
+        index = len(self.how.replies) - len(self.to_play)
+        words, self.dry = self.to_play.pop(0), 0
+        await self.parley(type="phrase", turn=self.turn, phrase=index, text=words)
+        await self.play(f"{self.turn}.0.{index}", TONE)
 
     async def play(self, mark: str, samples: np.ndarray) -> None:
         payload = base64.b64encode(mulaw.encode(samples)).decode()
@@ -118,7 +172,7 @@ class Conversation:
     async def marked(self, name: str) -> None:
         if name in self.unheard:
             self.unheard.remove(name)
-            if not self.unheard and self.turn:
+            if not self.unheard and not self.to_play and self.turn:
                 stages = {"endpoint": 200.0, "first_audio": 250.0}
                 await self.parley(
                     type="turn", turn=self.turn, outcome=self.how.outcome, stages_ms=stages
