@@ -12,7 +12,7 @@ TORCH = $(shell grep '^torch==' requirements/cpu.txt)
 TORCH_INDEX := https://download.pytorch.org/whl/cpu
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test call bench lint weights
+.PHONY: help setup serve test call load bench lint weights
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -25,6 +25,9 @@ serve: setup ## start the whole stack from serve_config.yaml on 127.0.0.1:8000
 
 call: $(VENV)/run.stamp ## call the running stack as Twilio would (ARGS="--help")
 	@$(RUN) -m loadtest call $(ARGS)
+
+load: $(VENV)/run.stamp ## many callers at once on the running stack (ARGS="--help")
+	@$(RUN) -m loadtest $(if $(filter run capacity,$(firstword $(ARGS))),,run) $(ARGS)
 
 test: setup $(VENV)/dev.stamp ## the full test suite, real models included
 	$(RUN) -m pytest --cov --cov-report= $(ARGS)

@@ -98,7 +98,8 @@ class Talk:
         begins = await phone.until(answered(phone, spoken))
         if begins < 0:
             return False
-        if self.chance.random() < self.habits.barge_in_rate:
+        wanted = self.chance.random() < self.habits.barge_in_rate
+        if wanted and time.monotonic() < self.ends_s:
             at = begins + int(self.habits.barge_in_after_ms * _MS)
             await phone.until(lambda: True if phone.now >= at else is_over())
             if not is_over():

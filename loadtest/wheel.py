@@ -28,8 +28,8 @@ class Wheel:
 
     @contextmanager
     def joined(self, tick: Tick) -> Generator[float]:
-        """Gives when the call's line begins. A first tick may come at that very time, the next
-        20 ms later, and so on until leaving. Calls are spread over the slots."""
+        """Gives when the call's line begins: its ticks are those due 20 ms later, and so on until
+        leaving; one that is due before is not meant. Calls are spread over the slots."""
         fewest = min(map(len, self._ticks))
         number = int((time.monotonic() - self._began_s) / self._slot_s) + 1
         if any(self._ticks):
