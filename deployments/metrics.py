@@ -14,7 +14,10 @@ TAGS: dict[Counter | Histogram, Any] = {
     "parley_retries_total": ("backend", "failure"),
     "parley_fallbacks_total": ("tier",),
     "parley_partials_total": ("outcome",),
+    "parley_prepared_turns_total": ("outcome",),
+    "parley_barge_ins_total": ("outcome",),
     "parley_stage_ms": ("stage",),
+    "parley_wasted_model_ms": ("backend",),
 }
 
 BOUNDARIES_MS = [10, 25, 50, 100, 150, 200, 300, 400, 500, 650, 800, 1_000, 1_500, 2_000, 3_000,
