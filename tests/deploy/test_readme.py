@@ -32,6 +32,8 @@ SECTIONS = {
     "agents.NAME.sampling": agents.Sampling,
     "agents.NAME.limits": agents.Limits,
     "listening": schema.Listening,
+    "listening.end_of_turn": schema.EndOfTurn,
+    "speaking": schema.Speaking,
     "twilio": schema.Twilio,
     "ingress": schema.Ingress,
 }
