@@ -8,7 +8,7 @@ from rich.console import Console
 
 from loadtest.capacity import broken, kept
 from loadtest.crew import crew
-from loadtest.progress import Progress, stages, table
+from loadtest.progress import Progress, tables
 from loadtest.report import as_html, as_json
 from loadtest.run import Conditions, Run
 from loadtest.step import Load
@@ -102,12 +102,7 @@ def _tell(run: Run, load: Load, given: argparse.Namespace, console: Console) -> 
     if not run.results:
         return
     why = [run.failings(result) for result in run.results]
-    console.print(table(run.results, why))
-    if told := stages(run.results):
-        console.print(told)
-    examples = {kind: text for result in run.results for kind, text in result.examples.items()}
-    for kind, text in examples.items():
-        console.print(f"{kind}: {text}", style="yellow", markup=False, soft_wrap=True)
+    tables(console, run.results, why)
     if given.json:
         given.json.write_text(as_json(run, load))
     if given.html:

@@ -73,9 +73,22 @@ class Progress:
         )
 
 
+def tables(console: Console, results: list[StepResult], failings: list[list[str]]) -> None:
+    """Print what all steps came to."""
+    console.print("\nFirst audio at the caller's ear, ms", style="bold")
+    console.print(table(results, failings))
+    console.print("barge-in: p95, to clear; late: the tester's own frames, p99", style="dim")
+    if told := stages(results):
+        console.print("\nTold by the server, p50 / p95, ms", style="bold")
+        console.print(told)
+    examples = {kind: text for result in results for kind, text in result.examples.items()}
+    for kind, text in examples.items():
+        console.print(f"{kind}: {text}", style="yellow", markup=False, soft_wrap=True)
+
+
 def table(results: list[StepResult], failings: list[list[str]]) -> Table:
     """All steps, times in milliseconds."""
-    shown = _table("First audio at the caller's ear, ms")
+    shown = _table()
     for name in ("calls", "turns", "p50", "p95", "p99", "max", "gaps", "barge-in", "missed"):
         shown.add_column(name, justify="right")
     for name in ("errors", "late", ""):
@@ -89,14 +102,11 @@ def table(results: list[StepResult], failings: list[list[str]]) -> Table:
             f"{result.late_p99_ms:.0f}",
             "[red]late[/]" if result.late else "[red]no[/]" if why else "[green]ok[/]",
         )
-    shown.caption = "barge-in: p95, to clear; late: the tester's own frames, p99"
     return shown
 
 
-def _table(title: str) -> Table:
-    return Table(
-        title=title, title_justify="left", caption_justify="left", box=None, padding=(0, 2, 0, 0)
-    )
+def _table() -> Table:
+    return Table(box=None, padding=(0, 2, 0, 0))
 
 
 def stages(results: list[StepResult]) -> Table | None:
@@ -104,7 +114,7 @@ def stages(results: list[StepResult]) -> Table | None:
     names = list(dict.fromkeys(name for result in results for name in result.stages_ms))
     if not names:
         return None
-    shown = _table("Told by the server, p50 / p95, ms")
+    shown = _table()
     shown.add_column("calls", justify="right")
     for name in names:
         shown.add_column(name.replace("_", " "), justify="right")

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from loadtest.commands import verdict
 from loadtest.noticed import Beat, Kind, Noticed, Own, Record, Trouble
-from loadtest.progress import Progress, stages, table
+from loadtest.progress import Progress, tables
 from loadtest.run import Conditions, Run
 from loadtest.step import Step
 
@@ -72,10 +72,8 @@ async def test_the_terminal_shows_progress_and_then_tables() -> None:
     )
     told = StringIO()
     console = Console(file=told, width=80)
-    console.print(table(run.results, [run.failings(result) for result in run.results]))
-    server = stages(run.results)
-    assert server
-    console.print(server)
+    tables(console, run.results, [run.failings(result) for result in run.results])
+    assert "refused: [busy]" in told.getvalue()
     rows = [line.split() for line in told.getvalue().splitlines()]
     assert ["10", "20", "200", "200", "200", "200", "0", "-", "0", "0", "1", "ok"] in rows
     assert ["60", "20", "1,200", "1,200", "1,200", "1,200", "0", "-", "0", "1", "1", "no"] in rows
