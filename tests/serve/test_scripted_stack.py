@@ -47,11 +47,14 @@ def test_make_call_prints_one_json_object_a_turn(stack: Stack, tmp_path: Path):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     turns = [json.loads(line) for line in done.stdout.splitlines()]
-    keys = {"turn", "transcript", "reply", "first_audio_ms", "stages_ms", "heard_wav", "errors"}
+    keys = {"turn", "transcript", "reply", "first_audio_ms", "stages_ms", "cut_off", "heard_wav"}
+    keys |= {"errors"}
     assert [one["turn"] for one in turns] == [1, 2]
     assert all(set(one) == keys and one["errors"] == [] for one in turns)
     assert turns[1]["reply"] == f"You said: {turns[1]['transcript']} That was message 3."
-    assert turns[1]["first_audio_ms"] > turns[1]["stages_ms"]["endpoint"] > 400
+    stages_ms = turns[1]["stages_ms"]
+    assert stages_ms["sent"] >= stages_ms["endpoint"] > 400
+    assert stages_ms["first_audio"] < stages_ms["endpoint"]  # the turn was prepared
     assert Path(turns[0]["heard_wav"]).stat().st_size > 8_000
 
 
