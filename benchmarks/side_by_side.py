@@ -26,7 +26,7 @@ from benchmarks.peers.environment import REQUIREMENTS, peers_python
 from benchmarks.peers.ground import Cores, mocks, on_core
 from benchmarks.recordings import ROOT
 from benchmarks.side_by_side_rows import Callers, Sample, capacity, most_calls
-from benchmarks.side_by_side_table import table
+from benchmarks.side_by_side_table import all_met, table
 
 RESULTS = Path(__file__).with_name("RESULTS.json")
 CALLS = 8
@@ -72,7 +72,9 @@ class Session:
 
     def tell(self, row: str, bot: Bot, what: str) -> None:
         minutes = (time.monotonic() - self.began_s) / 60
-        self.console.print(f"{minutes:5.1f} min  {row:<12} {bot.name:<19} {what}", markup=False)
+        self.console.print(
+            f"{minutes:5.1f} min  {row:<12} {bot.name:<19} {what}", markup=False, soft_wrap=True
+        )
 
     def those_of(self, row: str) -> list[Bot]:
         return [self.wanted[name] for name in ROWS[row] if name in self.wanted]
@@ -192,6 +194,7 @@ def versions() -> dict[str, str]:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(json=False)
     parser.add_argument("--quick", action="store_true", help="about 20 minutes, not an hour")
     parser.add_argument("--rows", nargs="+", choices=tuple(ROWS), default=tuple(ROWS))
     parser.add_argument("--bots", nargs="+", choices=tuple(bots()), default=tuple(bots()))
@@ -200,8 +203,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(given: argparse.Namespace, console: Console) -> None:
-    """Measure what is asked for and write the table. Raises NoStack, NoPeers."""
+def run(given: argparse.Namespace, console: Console) -> bool:
+    """Measure what is asked for and write the table: whether every target that was measured, now
+    or before, is met. Raises NoStack."""
     results: Path = given.results
     found: dict[str, Any] = json.loads(results.read_text()) if results.is_file() else {}
     python = peers_python(console.print)
@@ -224,4 +228,5 @@ def run(given: argparse.Namespace, console: Console) -> None:
         for row in given.rows:
             MEASURES[row](session)
     results.with_suffix(".md").write_text(table(found))
-    console.print(table(found), markup=False)
+    console.print(table(found), markup=False, soft_wrap=True)
+    return all_met(found)

@@ -9,7 +9,7 @@ from benchmarks.mocks import FIRST_TOKEN_MS, MS_PER_WORD, STT_MS, TOKENS_PER_S, 
 Kept = dict[str, Any]
 """One bot's figure in one row: value, floor_ms, what, when, commit, samples."""
 
-NONE = "-"
+NONE, MISSED = "-", "**no**"
 
 METHOD = f"""\
 **How.** Each bot has one core to itself; callers and mock models have another. Mocks: transcript
@@ -52,17 +52,27 @@ def table(found: dict[str, Any]) -> str:
         f"{' to '.join((when[0], when[-1])) if when else 'nothing measured'} (UTC); "
         f"{found.get('machine', '')}; {versions}; Parley at {', '.join(commits)}.\n"
     )
-    parts = (head, summary(rows), METHOD, *(detail(rows, row) for row in DETAILS))
-    return "\n".join(part for part in parts if part) + "\n"
+    parts = (head, markdown(HEADS, lines(rows)), METHOD, *(detail(rows, row) for row in DETAILS))
+    return "\n".join(part for part in parts if part)
 
 
-def summary(rows: dict[str, dict[str, Kept]]) -> str:
-    heads = ("figure", "pipecat", "LiveKit", "Parley", "target", "met", "Parley ÷ best peer")
-    return markdown(heads, [line for line in map(lambda one: one(rows), SUMMARY) if line])
+HEADS = ("figure", "pipecat", "LiveKit", "Parley", "target", "met", "Parley ÷ nearest peer")
+
+
+def all_met(found: dict[str, Any]) -> bool:
+    """Whether no target of those measured is missed."""
+    met_at = HEADS.index("met")
+    return all(line[met_at] != MISSED for line in lines(found.get("rows", {})))
+
+
+def lines(rows: dict[str, dict[str, Kept]]) -> list[list[str]]:
+    return [line for one in SUMMARY if (line := one(rows))]
 
 
 def over_floor(rows: dict[str, dict[str, Kept]]) -> list[str]:
     first = rows.get("first-audio", {})
+    if "parley" not in first:
+        return []
     over = {name: above(kept) for name, kept in first.items() if kept["value"] is not None}
     ours = over.get("parley")
     peers = {name: over[name] for name in ("pipecat", "pipecat-timeout", "livekit") if name in over}
@@ -125,6 +135,8 @@ def plain_row(
 
 def words_line(rows: dict[str, dict[str, Kept]]) -> list[str]:
     kept = rows.get("barge-in", {})
+    if "parley-shipped" not in kept:
+        return []
     cells = [words_of(kept, name) for name in ("pipecat", "livekit-no-warmup", "parley-shipped")]
     most = max(beyond(kept.get("parley-shipped")), default=None)
     return ["words in history beyond those heard, most (lost, most)", *cells, "≤ 1", met(most, 1),
@@ -197,8 +209,8 @@ def detail(rows: dict[str, dict[str, Kept]], row: str) -> str:
     if row not in rows:
         return ""
     heads, cells = DETAILS[row]
-    lines = [[kept["what"], *cells(kept)] for kept in rows[row].values()]
-    return f"\n## {row}\n\n" + markdown(("bot", *heads), lines)
+    body = [[kept["what"], *cells(kept)] for kept in rows[row].values()]
+    return f"## {row}\n\n" + markdown(("bot", *heads), body)
 
 
 def talks(kept: Kept) -> list[str]:
@@ -257,7 +269,7 @@ def spread(values: Iterable[float | None], form: str) -> str:
 def met(value: float | None, limit: float, *, least: bool = False) -> str:
     if value is None:
         return NONE
-    return "yes" if (value >= limit if least else value <= limit) else "**no**"
+    return "yes" if (value >= limit if least else value <= limit) else MISSED
 
 
 def ratio(kept: dict[str, Kept], ours: str, peers: Iterable[str]) -> str:
@@ -269,6 +281,6 @@ def ratio(kept: dict[str, Kept], ours: str, peers: Iterable[str]) -> str:
     return f"{mine / min(theirs, key=lambda one: abs(one - mine)):.2f}"
 
 
-def markdown(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+def markdown(heads: Sequence[str], body: Iterable[Sequence[str]]) -> str:
     rule = ["---"] * len(heads)
-    return "\n".join(f"| {' | '.join(line)} |" for line in (heads, rule, *lines)) + "\n"
+    return "\n".join(f"| {' | '.join(line)} |" for line in (heads, rule, *body)) + "\n"

@@ -230,7 +230,7 @@ class Caller:
             self._send(self._ear.marks.popleft()[1])
         if self.turns and self.turns[-1].cleared is None:
             self.turns[-1].cleared = now
-            if self._phase is Phase.SPEAK and len(self.turns) > 1:
+            if self._phase in (Phase.SPEAK, Phase.WAIT) and len(self.turns) > 1:
                 self.turns[-2].heard_s = self._ear.heard_s(now)
 
 

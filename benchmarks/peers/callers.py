@@ -5,7 +5,8 @@ import asyncio
 import gc
 import time
 from array import array
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -103,10 +104,7 @@ async def hold_calls(
     had their turns and are still open."""
     wheel, all_done = Wheel(), asyncio.Barrier(count + 1)
     began = now_s()
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-    try:
+    with uncollected():
         async with asyncio.TaskGroup() as tasks:
             turning = tasks.create_task(wheel.turn())
             calls = [
@@ -119,12 +117,22 @@ async def hold_calls(
                 await while_open()
             await all_done.wait()
             turning.cancel()
-    finally:
-        gc.enable()
-        gc.unfreeze()
     ended = [call.result() for call in calls]
     faults = tuple(fault for _, fault in ended if fault)
     return Held(tuple(turns for turns, _ in ended), wheel.late_ms, faults, seconds)
+
+
+@contextmanager
+def uncollected() -> Generator[None]:
+    """Without pauses of the garbage collector, which would be lateness of our own."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.unfreeze()
 
 
 async def _call(
@@ -133,9 +141,11 @@ async def _call(
     """One caller from dialling to hanging up: its turns, and what went wrong."""
     where, over = urlsplit(url), asyncio.Event()
     await asyncio.sleep(after_s)
-    line = Line(
-        where.hostname or "", where.path, lambda message: caller.hear(message, now_s()), over
-    )
+
+    def hear(message: bytes) -> None:
+        caller.hear(message, now_s())
+
+    line = Line(where.hostname or "", where.path, hear, over)
     caller = Caller(plan, line.send)
     try:
         await line.open(where.port or 80)

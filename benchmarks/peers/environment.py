@@ -8,18 +8,15 @@ from hashlib import sha256
 from pathlib import Path
 
 from benchmarks.recordings import ROOT
+from benchmarks.running_stack import NoStack
 
 FOLDER = ROOT / ".venv-peers"
 REQUIREMENTS = ROOT / "requirements" / "peers.txt"
 
 
-class NoPeers(Exception):
-    """The peers cannot be installed here; the message says why."""
-
-
 def peers_python(tell: Callable[[str], None]) -> Path:
     """The interpreter that runs the peers' bots; makes its environment (0.8 GB, a minute) when
-    `requirements/peers.txt` is another than it was made from. Raises NoPeers."""
+    `requirements/peers.txt` is another than it was made from. Raises NoStack."""
     python, stamp = FOLDER / "bin" / "python", FOLDER / "made-from"
     wanted = sha256(REQUIREMENTS.read_bytes()).hexdigest()
     if stamp.is_file() and stamp.read_text() == wanted:
@@ -36,4 +33,4 @@ def peers_python(tell: Callable[[str], None]) -> Path:
 def _run(*command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        raise NoPeers(f"{' '.join(command)} failed:\n{done.stderr[-2_000:]}")
+        raise NoStack(f"{' '.join(command)} failed:\n{done.stderr[-2_000:]}")
