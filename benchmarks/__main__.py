@@ -12,6 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
+from benchmarks import side_by_side
 from benchmarks.calls import MOST_CALLS, calls
 from benchmarks.end_of_turn import RECORDINGS, STEPS, end_of_turn
 from benchmarks.first_audio import WARMING_TURNS, first_audio
@@ -22,6 +23,7 @@ from benchmarks.progress import progress
 from benchmarks.recordings import ROOT, clips, questions
 from benchmarks.report import Report
 from benchmarks.running_stack import NoStack, RunningStack, running_stack
+from benchmarks.transcript import transcript, utterances
 from benchmarks.words import words
 from loadtest.utterance import UnreadableRecording
 from loadtest.webhook import CallRefused
@@ -29,7 +31,7 @@ from loadtest.webhook import CallRefused
 DEFAULT = ROOT / "serve_config.yaml"
 ON_DEFAULT = ("footprint", "first-audio", "words", "calls")
 """In this order on one stack: its memory before it has worked, speed before load."""
-ALONE = ("prefix", "end-of-turn")
+ALONE = ("prefix", "end-of-turn", "transcript")
 """Without a stack."""
 
 Measure = Callable[[RunningStack], Coroutine[Any, Any, Report]]
@@ -47,6 +49,7 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     one = _command(commands, "memory", "what calls take, and leave behind", SCRIPTED)
     one.add_argument("--count", type=positive, default=100, help="calls (default: %(default)s)")
     _command(commands, "footprint", "seconds to start, memory of each process")
+    _command(commands, "transcript", "Whisper's short window against its whole one", stack=False)
     one = _command(commands, "prefix", "first token after a cold and a warmed prefix", stack=False)
     one.add_argument("--rounds", type=positive, default=10, help="default: %(default)s")
     one = commands.add_parser("end-of-turn", help="smart-turn on recorded speech cut at pauses")
@@ -54,6 +57,8 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
         "--recordings", type=Path, default=RECORDINGS, help="a folder as benchmarks/data/turns"
     )
     one.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    what = "Parley beside pipecat and LiveKit Agents, one core each: RESULTS.md"
+    side_by_side.add_options(commands.add_parser("peers", help=what, description=what))
     one = commands.add_parser("all", help="everything: on the CPU default, then on scripted.yaml")
     one.add_argument("--json", action="store_true", help="one JSON object a benchmark")
     return parser.parse_args(arguments)
@@ -114,6 +119,10 @@ def alone(given: argparse.Namespace, console: Console) -> Report:
     if given.command == "end-of-turn":
         with progress(console, "end-of-turn", STEPS) as tell:
             return end_of_turn(given.recordings, tell)
+    if given.command == "transcript":
+        said = utterances()
+        with progress(console, "transcript", len(said)) as tell:
+            return asyncio.run(transcript(given.config, tell, said))
     with progress(console, "prefix", given.rounds + WARMING_CONVERSATIONS) as tell:
         return prefix(given.config, given.rounds, tell)
 
@@ -121,6 +130,8 @@ def alone(given: argparse.Namespace, console: Console) -> Report:
 def run(given: list[argparse.Namespace], console: Console) -> bool:
     """Measure on one stack: whether every target is met. Raises NoStack, CallRefused."""
     met = True
+    if given[0].command == "peers":
+        return side_by_side.run(given[0], console)
     if given[0].command in ALONE:
         report = alone(given[0], console)
         print(report.as_json(), flush=True) if given[0].json else report.show(console)
