@@ -24,6 +24,7 @@ from benchmarks.recordings import ROOT, clips, questions
 from benchmarks.report import Report
 from benchmarks.running_stack import NoStack, RunningStack, running_stack
 from benchmarks.transcript import transcript, utterances
+from benchmarks.transcript import transcript, utterances
 from benchmarks.words import words
 from loadtest.utterance import UnreadableRecording
 from loadtest.webhook import CallRefused
@@ -49,6 +50,7 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     one = _command(commands, "memory", "what calls take, and leave behind", SCRIPTED)
     one.add_argument("--count", type=positive, default=100, help="calls (default: %(default)s)")
     _command(commands, "footprint", "seconds to start, memory of each process")
+    _command(commands, "transcript", "Whisper's short window against its whole one", stack=False)
     _command(commands, "transcript", "Whisper's short window against its whole one", stack=False)
     one = _command(commands, "prefix", "first token after a cold and a warmed prefix", stack=False)
     one.add_argument("--rounds", type=positive, default=10, help="default: %(default)s")
@@ -119,6 +121,10 @@ def alone(given: argparse.Namespace, console: Console) -> Report:
     if given.command == "end-of-turn":
         with progress(console, "end-of-turn", STEPS) as tell:
             return end_of_turn(given.recordings, tell)
+    if given.command == "transcript":
+        said = utterances()
+        with progress(console, "transcript", len(said)) as tell:
+            return asyncio.run(transcript(given.config, tell, said))
     if given.command == "transcript":
         said = utterances()
         with progress(console, "transcript", len(said)) as tell:

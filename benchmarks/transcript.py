@@ -6,6 +6,7 @@ stack.
 """
 
 import json
+import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +34,10 @@ QUIET = 0.1
 PREROLL, AFTER = mulaw.RATE_HZ * 320 // 1_000, mulaw.RATE_HZ * 300 // 1_000
 """The line before and after speech that an utterance comes with."""
 HISS = 8.0
+ONE_THREAD = (
+    "Ray gives a replica OMP_NUM_THREADS=1; without it numpy's own threads spin for 10 ms over the "
+    "mel features of each utterance, so set it here too"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +123,8 @@ def _report(short: Heard, whole: Heard, twice: float) -> Report:
         for kind in dict.fromkeys(short.kinds)
     ]
     columns = ("said", "count", "errors, short", "errors, whole", "ms, short", "ms, whole")
-    return Report("transcript", figures, [Detail("by kind", columns, rows)])
+    notes = [] if os.environ.get("OMP_NUM_THREADS") == "1" else [ONE_THREAD]
+    return Report("transcript", figures, [Detail("by kind", columns, rows)], notes)
 
 
 async def _hear(whisper: Whisper, said: Said, heard: Heard) -> None:

@@ -21,7 +21,7 @@ DOUBT_LOGPROB = -0.8
 noise, hum, tones and music have no_speech_prob 0.79 to 0.95; read speech 0.01 to 0.05; words
 said alone, with noise or quietly, 0.02 to 0.40; a real "Thank you." has avg_logprob over -0.3."""
 
-SURE_LOGPROB = -0.7
+SURE_LOGPROB = -0.8
 SURE_NO_SPEECH = 0.6
 """From here on a short window is believed: measured by `python -m benchmarks transcript`."""
 

@@ -10,6 +10,7 @@ from benchmarks.elsewhere import Elsewhere
 from benchmarks.prefix import conversation
 from benchmarks.recordings import CLIPS, HUMAN_SHORT, clips, questions, short_questions
 from benchmarks.running_stack import START_LINES, RunningStack
+from benchmarks.transcript import utterances
 from loadtest.script import Turn
 
 
@@ -96,3 +97,18 @@ def test_conversations_share_no_prefix_but_their_own():
 def test_a_config_without_vllm_has_no_prefix_cache(capsys: pytest.CaptureFixture[str]):
     assert main(["prefix", "--config", "configs/scripted.yaml"]) == 2
     assert "runs no vLLM" in capsys.readouterr().err
+
+
+def test_a_config_without_whisper_has_no_short_window(capsys: pytest.CaptureFixture[str]):
+    assert main(["transcript", "--config", "configs/scripted.yaml"]) == 2
+    assert "runs no Whisper" in capsys.readouterr().err
+
+
+def test_utterances_are_the_clips_their_pieces_and_the_questions():
+    said = utterances()
+    kinds = [one.kind for one in said]
+    assert [kinds.count(kind) for kind in ("as recorded", "in noise", "quiet")] == [17] * 3
+    clip = {one.words for one in clips()}
+    pieces = [one for one in said if one.kind == "pieces"]
+    assert len(pieces) > 50 and all(any(one.words in text for text in clip) for one in pieces)
+    assert all(len(one.samples) > 8_000 * 0.6 for one in said)
