@@ -26,8 +26,8 @@ class Resampler:
             return samples
         if not len(samples):
             return _EMPTY
-        planes = np.ascontiguousarray(samples).reshape(1, -1)
-        frame = av.AudioFrame.from_ndarray(planes, format="s16", layout="mono")
+        frame = av.AudioFrame(format="s16", layout="mono", samples=len(samples))
+        frame.planes[0].update(samples.tobytes())
         frame.sample_rate = self.from_hz
         return _joined(self._filter.resample(frame))
 
@@ -52,6 +52,10 @@ def resample(audio: Audio, to_hz: int) -> Audio:
 
 
 def _joined(frames: list[av.AudioFrame]) -> Samples:
-    if not frames:
-        return _EMPTY
-    return np.concatenate([frame.to_ndarray()[0] for frame in frames])
+    match [frame.to_ndarray()[0] for frame in frames]:
+        case []:
+            return _EMPTY
+        case [one]:
+            return one
+        case several:
+            return np.concatenate(several)

@@ -89,10 +89,11 @@ class Endpoint:
 
 def proxy_of(url: str) -> str | None:
     """The proxy that the environment names for this address, as for any HTTP client."""
-    parts = urlsplit(url)
-    if proxy_bypass(parts.hostname or ""):
+    parts, proxies = urlsplit(url), getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if not proxy or proxy_bypass(parts.netloc.rpartition("@")[2]):
         return None
-    return getproxies().get(parts.scheme)
+    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 async def ended(response: aiohttp.ClientResponse) -> None:

@@ -165,8 +165,32 @@ async def test_no_error_tells_the_key(key: str, taken: socket.socket) -> None:
 def test_the_environments_proxy_is_used_but_for_hosts_it_leaves_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
-    monkeypatch.setenv("no_proxy", "127.0.0.1,inside.example")
+    monkeypatch.setenv("all_proxy", "other.example:3128")
+    monkeypatch.setenv("no_proxy", "127.0.0.1,inside.example,half.example:8000")
     assert proxy_of("https://api.example/v1") == "http://proxy.example:3128"
+    assert proxy_of("http://api.example/v1") == "http://other.example:3128"
     assert proxy_of("https://inside.example/v1") is None
     assert proxy_of("https://127.0.0.1:8000/v1") is None
+    assert proxy_of("https://half.example:8000/v1") is None
+    assert proxy_of("https://half.example:8001/v1") is not None
+
+
+async def test_a_proxy_gets_the_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readuntil(b"{}")).decode().splitlines()[0])
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+        await writer.drain()
+        writer.close()
+
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        monkeypatch.setenv("http_proxy", f"127.0.0.1:{port}")
+        assert await ask("http://api.example/v1") == b"{}"
+    assert asked == ["POST http://api.example/v1/anything HTTP/1.1"]
