@@ -17,13 +17,13 @@ from benchmarks.calls import MOST_CALLS, calls
 from benchmarks.end_of_turn import RECORDINGS, STEPS, end_of_turn
 from benchmarks.first_audio import WARMING_TURNS, first_audio
 from benchmarks.footprint import footprint
+from benchmarks.kokoro import PHRASES, kokoro
 from benchmarks.memory import SCRIPTED, memory
 from benchmarks.prefix import WARMING_CONVERSATIONS, prefix
 from benchmarks.progress import progress
 from benchmarks.recordings import ROOT, clips, questions
 from benchmarks.report import Report
 from benchmarks.running_stack import NoStack, RunningStack, running_stack
-from benchmarks.transcript import transcript, utterances
 from benchmarks.transcript import transcript, utterances
 from benchmarks.words import words
 from loadtest.utterance import UnreadableRecording
@@ -32,7 +32,7 @@ from loadtest.webhook import CallRefused
 DEFAULT = ROOT / "serve_config.yaml"
 ON_DEFAULT = ("footprint", "first-audio", "words", "calls")
 """In this order on one stack: its memory before it has worked, speed before load."""
-ALONE = ("prefix", "end-of-turn", "transcript")
+ALONE = ("prefix", "end-of-turn", "transcript", "kokoro")
 """Without a stack."""
 
 Measure = Callable[[RunningStack], Coroutine[Any, Any, Report]]
@@ -51,7 +51,8 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     one.add_argument("--count", type=positive, default=100, help="calls (default: %(default)s)")
     _command(commands, "footprint", "seconds to start, memory of each process")
     _command(commands, "transcript", "Whisper's short window against its whole one", stack=False)
-    _command(commands, "transcript", "Whisper's short window against its whole one", stack=False)
+    one = _command(commands, "kokoro", "a phrase's first sound, beside float32", stack=False)
+    one.add_argument("--rounds", type=positive, default=7, help="default: %(default)s")
     one = _command(commands, "prefix", "first token after a cold and a warmed prefix", stack=False)
     one.add_argument("--rounds", type=positive, default=10, help="default: %(default)s")
     one = commands.add_parser("end-of-turn", help="smart-turn on recorded speech cut at pauses")
@@ -125,10 +126,9 @@ def alone(given: argparse.Namespace, console: Console) -> Report:
         said = utterances()
         with progress(console, "transcript", len(said)) as tell:
             return asyncio.run(transcript(given.config, tell, said))
-    if given.command == "transcript":
-        said = utterances()
-        with progress(console, "transcript", len(said)) as tell:
-            return asyncio.run(transcript(given.config, tell, said))
+    if given.command == "kokoro":
+        with progress(console, "kokoro", (given.rounds + 1) * len(PHRASES)) as tell:
+            return kokoro(given.config, given.rounds, tell)
     with progress(console, "prefix", given.rounds + WARMING_CONVERSATIONS) as tell:
         return prefix(given.config, given.rounds, tell)
 
