@@ -35,7 +35,9 @@ ROWS = {
     "first-audio": (
         "pipecat", "pipecat-timeout", "livekit", "parley", "parley-speculating", "parley-shipped",
     ),
-    "barge-in": ("pipecat", "livekit", "livekit-no-warmup", "parley-shipped"),
+    "barge-in": (
+        "pipecat", "livekit", "livekit-no-warmup", "livekit-synchronized", "parley-shipped",
+    ),
     "memory": ("pipecat", "pipecat-timeout", "livekit", "parley", "parley-shipped"),
     "capacity": (
         "pipecat", "pipecat-timeout", "livekit", "parley", "parley-shipped", "parley-serve",

@@ -37,7 +37,7 @@ request to the model against what had sounded, in words of {MS_PER_WORD} ms.
 
 **Peers**: pipecat's transcriber has no partial transcripts and its synthesizer waits for 0.5 s of
 sound (the mocks give all at once); LiveKit is its AgentSession in this process: without a room,
-WebRTC, a process a job, and without the room's transcript synchronizer."""
+WebRTC and a process a job; its rooms' transcript synchronizer is put in where it says so."""
 
 
 def table(found: dict[str, Any]) -> str:
@@ -137,7 +137,9 @@ def words_line(rows: dict[str, dict[str, Kept]]) -> list[str]:
     kept = rows.get("barge-in", {})
     if "parley-shipped" not in kept:
         return []
-    cells = [words_of(kept, name) for name in ("pipecat", "livekit-no-warmup", "parley-shipped")]
+    both = (words_of(kept, name) for name in ("livekit-no-warmup", "livekit-synchronized"))
+    cells = [words_of(kept, "pipecat"), "; synchronized: ".join(both)]
+    cells.append(words_of(kept, "parley-shipped"))
     most = max(beyond(kept.get("parley-shipped")), default=None)
     return ["words in history beyond those heard, most (lost, most)", *cells, "≤ 1", met(most, 1),
             NONE]  # fmt: skip

@@ -174,6 +174,11 @@ def bots() -> dict[str, Bot]:
             "LiveKit, without its 3 s of deafness",
             partial(peer, "livekit_bot", ("--no-warmup",)),
         ),
+        Bot(
+            "livekit-synchronized",
+            "LiveKit, without the deafness, with its rooms' transcript synchronizer",
+            partial(peer, "livekit_bot", ("--no-warmup", "--synchronized")),
+        ),
         parley_bot(
             "parley", f"{ours}, no speculation", parley, "sentences", SENTENCE, SERIAL
         ),

@@ -15,6 +15,7 @@ from fastapi import FastAPI, WebSocket
 from livekit import rtc
 from livekit.agents import Agent, AgentSession, inference, utils
 from livekit.agents.voice.io import AudioInput, AudioOutput, AudioOutputCapabilities
+from livekit.agents.voice.transcription.synchronizer import TranscriptSynchronizer
 from livekit.plugins import openai
 
 from audio import mulaw
@@ -85,7 +86,7 @@ class Earpiece(AudioOutput):
         await self._socket.send_text(json.dumps(message))
 
 
-def application(models: str, silence_s: float, warmup: bool) -> FastAPI:
+def application(models: str, silence_s: float, warmup: bool, synchronized: bool) -> FastAPI:
     app = FastAPI()
 
     @app.websocket("/ws")
@@ -95,7 +96,12 @@ def application(models: str, silence_s: float, warmup: bool) -> FastAPI:
             pass
         session, line = session_of(models, silence_s, warmup), Line()
         session.input.audio = line
-        session.output.audio = Earpiece(socket, message["start"]["streamSid"])
+        earpiece = Earpiece(socket, message["start"]["streamSid"])
+        if synchronized:
+            both = TranscriptSynchronizer(next_in_chain_audio=earpiece, next_in_chain_text=None)
+            session.output.audio, session.output.transcription = both.audio_output, both.text_output
+        else:
+            session.output.audio = earpiece
         await session.start(Agent(instructions=PROMPT))
         try:
             async for text in socket.iter_text():
@@ -131,6 +137,8 @@ def session_of(models: str, silence_s: float, warmup: bool) -> Any:
 if __name__ == "__main__":
     parser = options(__doc__)
     parser.add_argument("--no-warmup", action="store_true")
+    parser.add_argument("--synchronized", action="store_true", help="as its rooms do")
     given = parser.parse_args()
     logging.basicConfig(level=logging.ERROR)
-    serve(application(given.models, given.silence_s, not given.no_warmup), given.port)
+    made = application(given.models, given.silence_s, not given.no_warmup, given.synchronized)
+    serve(made, given.port)
