@@ -16,7 +16,7 @@ from audio import mulaw
 from audio.pcm import Samples
 from audio.voice_activity import RATE_HZ, WINDOW_SAMPLES, SileroModel, VoiceActivity
 from benchmarks.recordings import Recording
-from loadtest.utterance import Utterance, read_utterance
+from loadtest.utterance import read_utterance
 
 ASKED_AFTER_MS = 120
 """Silence after which the model is asked: early enough to end a turn after 200 ms."""
@@ -25,6 +25,7 @@ SHORTEST_PAUSE_MS = 200
 """A shorter one ends no turn, whatever is thought of it."""
 
 _VOICED, _UNVOICED = 0.5, 0.35  # Silero's threshold and its own hysteresis
+_SHORTEST_END_MS = 96  # of a recording; less, and it breaks off with the voice
 _ASKED_AFTER = RATE_HZ * ASKED_AFTER_MS // 1_000
 _WINDOW_MS = WINDOW_SAMPLES * 1_000 // RATE_HZ
 _PREROLL = RATE_HZ * 320 // 1_000  # as an utterance is cut out for Whisper
@@ -40,7 +41,7 @@ class Word:
     def finished(self) -> bool | None:
         """Whether a speaker who stops here has finished; None where both can be said."""
         if self.text.endswith(_ENDS_A_SENTENCE):
-            return True
+            return not self.text.endswith("...")
         return None if self.text.endswith(_ENDS_A_CLAUSE) else False
 
 
@@ -72,22 +73,17 @@ def spoken(folder: Path) -> list[Spoken]:
     Raises FileNotFoundError, UnreadableRecording."""
     texts: dict[str, str] = json.loads((folder / "turns.json").read_text())
     return [
-        Spoken(Path(file).stem, _followed_by_silence(read_utterance(folder / file)), words_of(text))
+        Spoken(Path(file).stem, mulaw.decode(read_utterance(folder / file).payload), words_of(text))
         for file, text in texts.items()
     ]
 
 
 def ending_of(recording: Recording, silero: SileroModel) -> Cut:
     """A whole recording up to `ASKED_AFTER_MS` behind its last voice."""
-    samples = _followed_by_silence(recording.utterance)
+    silence = bytes([mulaw.SILENCE]) * (RATE_HZ // 2)
+    samples = mulaw.decode(recording.utterance.payload + silence)
     *_, last = cuts(Spoken(recording.name, samples, (Word(recording.words, 0),)), silero)
     return last
-
-
-def _followed_by_silence(utterance: Utterance) -> Samples:
-    """Half a second of it, so that there is a pause where a recording ends with the voice."""
-    silence = bytes([mulaw.SILENCE]) * (RATE_HZ // 2)
-    return mulaw.decode(utterance.payload + silence)
 
 
 def words_of(text: str) -> tuple[Word, ...]:
@@ -112,16 +108,18 @@ def pauses(probabilities: list[float]) -> list[tuple[int, int]]:
 
 
 def cuts(recording: Spoken, silero: SileroModel) -> Iterator[Cut]:
-    """First those at the recording's own pauses, then those between words."""
+    """First those at the recording's own pauses, then those between words. A recording that breaks
+    off with the voice has no pause at its end."""
     probabilities = VoiceActivity(silero).push(recording.samples)
     paused: set[int] = set()
     began = 0
     for first, end in pauses(probabilities):
         ends = end == len(probabilities)
         pause_ms = (end - first) * _WINDOW_MS
-        if pause_ms < SHORTEST_PAUSE_MS and not ends:
+        if pause_ms < (_SHORTEST_END_MS if ends else SHORTEST_PAUSE_MS):
             continue
-        last = sum(word.end_s * 1_000 <= end * _WINDOW_MS for word in recording.words) - 1
+        middle_ms = (first + end) / 2 * _WINDOW_MS
+        last = sum(word.end_s * 1_000 <= middle_ms for word in recording.words) - 1
         if last < 0:
             continue  # a breath before the first word
         paused.add(last)
