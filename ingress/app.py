@@ -49,6 +49,7 @@ def create_app(
             yield
             for task in standing:
                 task.cancel()
+        await backends.close()
 
     app = FastAPI(title="Parley", lifespan=lifespan)
     app.state.admission = shared.admission

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from audio.pcm import Audio
 from conversation.fallbacks import FailureClass
@@ -87,11 +87,24 @@ class Synthesizer(Protocol):
         ...
 
 
+@runtime_checkable
+class Connected(Protocol):
+    """What a back-end may be besides: one with connections of its own."""
+
+    async def close(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Backends:
     transcriber: Transcriber
     language_model: LanguageModel
     synthesizer: Synthesizer
+
+    async def close(self) -> None:
+        """Give up what connections there are."""
+        for backend in (self.transcriber, self.language_model, self.synthesizer):
+            if isinstance(backend, Connected):
+                await backend.close()
 
 
 def closing(iterator: AsyncIterator[Any]) -> Any:

@@ -57,8 +57,9 @@ class Endpoint:
         await self.close()
 
     async def close(self) -> None:
-        if self._session:
-            await self._session.close()
+        session, self._session = self._session, None
+        if session:
+            await session.close()
 
     @asynccontextmanager
     async def answer(

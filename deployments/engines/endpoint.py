@@ -41,6 +41,9 @@ class EndpointTranscriber:
     def __init__(self, client: Endpoint, model: str) -> None:
         self._client, self._model = client, model
 
+    async def close(self) -> None:
+        await self._client.close()
+
     async def transcribe(
         self, speech: Audio, *, language: str, final: bool, deadline_s: float
     ) -> Transcript | None:
@@ -60,6 +63,9 @@ class EndpointLanguageModel:
 
     def __init__(self, client: Endpoint, model: str) -> None:
         self._client, self._model = client, model
+
+    async def close(self) -> None:
+        await self._client.close()
 
     async def reply(
         self,
@@ -105,6 +111,9 @@ class EndpointSynthesizer:
 
     def __init__(self, client: Endpoint, model: str) -> None:
         self._client, self._model = client, model
+
+    async def close(self) -> None:
+        await self._client.close()
 
     async def synthesize(
         self, phrase: str, voice: Voice, *, deadline_s: float

@@ -6,14 +6,25 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from typing import Any
 
+import numpy as np
 import pytest
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
+from audio.pcm import Audio
+from configs.schema import Stack
 from conversation.fallbacks import FailureClass
 from deployments.engines import connections
 from deployments.engines.connections import Endpoint, classified, proxy_of
-from ingress.backends import BackendError
+from deployments.engines.endpoint import (
+    EndpointLanguageModel,
+    EndpointSynthesizer,
+    EndpointTranscriber,
+    client_of,
+)
+from ingress.app import create_app
+from ingress.backends import BackendError, Backends
+from ingress.security import Secrets
 from tests.deployments.endpoint_server import serving
 
 LONG_S = 30.0
@@ -194,3 +205,42 @@ async def test_a_proxy_gets_the_request(monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.setenv("http_proxy", f"127.0.0.1:{port}")
         assert await ask("http://api.example/v1") == b"{}"
     assert asked == ["POST http://api.example/v1/anything HTTP/1.1"]
+
+
+class Uncounted:
+    def count(self, name: str, **tags: str) -> None: ...
+    def gauge(self, name: str, value: float) -> None: ...
+    def observe(self, name: str, value: float, **tags: str) -> None: ...
+
+
+async def test_the_ingress_gives_its_connections_up_when_it_ends() -> None:
+    opened, gone = 0, asyncio.Queue[None]()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal opened
+        opened += 1
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b'HTTP/1.1 200 OK\r\ncontent-length: 12\r\n\r\n{"text": ""}')
+        while await reader.read(65_536):
+            pass
+        gone.put_nowait(None)
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        section = {"engine": "openai", "base_url": address(server.sockets[0]), "model": "m"}
+        agents = {"default": {"prompt": "Be brief."}}
+        models = {"stt": section, "llm": section, "tts": section}
+        stack = Stack.model_validate({**models, "agents": agents})
+        backends = Backends(
+            EndpointTranscriber(client_of(stack.stt, None), "m"),
+            EndpointLanguageModel(client_of(stack.llm, None), "m"),
+            EndpointSynthesizer(client_of(stack.tts, None), "m"),
+        )
+        app = create_app(stack, backends, Uncounted(), secrets=Secrets(), proxy="none", replica="r")
+        async with app.router.lifespan_context(app):
+            await backends.transcriber.transcribe(
+                Audio(np.zeros(80, np.int16), 8_000), language="en", final=True, deadline_s=LONG_S
+            )
+        assert opened
+        for _ in range(opened):
+            await asyncio.wait_for(gone.get(), LONG_S)
