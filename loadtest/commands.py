@@ -20,9 +20,9 @@ def run_steps(given: argparse.Namespace, pace: float) -> int:
     """0 when every step was good enough. Raises CallRefused, UnreadableRecording, WorkerLost."""
     conditions = Conditions(given.ramp, given.duration, given.slo_p95_ms, given.allow_late)
 
-    async def steps(run: Run) -> bool:
+    async def steps(run: Run) -> tuple[bool, str]:
         good = [await run.step(calls) for calls in given.calls]
-        return all(good)
+        return all(good), ""
 
     return asyncio.run(_hold(given, pace, conditions, steps))
 
@@ -32,11 +32,9 @@ def search_capacity(given: argparse.Namespace, pace: float) -> int:
     conditions = Conditions(given.ramp, given.duration, given.slo_p95_ms)
     bounds = {"first": given.first, "most": given.max_calls, "within_percent": given.within}
 
-    async def search(run: Run) -> bool:
+    async def search(run: Run) -> tuple[bool, str]:
         tried = await run.search(**bounds)
-        said = verdict(run, tried, given.max_calls)
-        Console(highlight=False).print(said, soft_wrap=True)
-        return kept(tried) > 0
+        return kept(tried) > 0, "\n" + verdict(run, tried, given.max_calls)
 
     return asyncio.run(_hold(given, pace, conditions, search))
 
@@ -51,7 +49,11 @@ def verdict(run: Run, tried: dict[int, bool], most: int) -> str:
     result = next(result for result in run.results if result.calls == bad)
     why = "; ".join(run.failings(result))
     others = failings(result, run.conditions.slo_p95_ms, allow_late=True)
-    blame = "" if others or not result.late else ". The tester is the limit: more --processes"
+    blame = (
+        ""
+        if others or not result.late
+        else ". The tester is the limit: a machine of its own, or --processes"
+    )
     return f"{said}; {bad} do not: {why}{blame}"
 
 
@@ -59,7 +61,7 @@ async def _hold(
     given: argparse.Namespace,
     pace: float,
     conditions: Conditions,
-    steps: Callable[[Run], Awaitable[bool]],
+    steps: Callable[[Run], Awaitable[tuple[bool, str]]],
 ) -> int:
     load, console = load_of(given, pace), Console(highlight=False)
     for file in filter(None, (given.json, given.html)):
@@ -70,10 +72,12 @@ async def _hold(
     async with crew(load, given.processes) as workers:
         run = Run(workers, conditions, progress)
         try:
-            good = await steps(run)
+            good, said = await steps(run)
         finally:
             progress.stop()
             _tell(run, load, given, console)
+    if said:
+        console.print(said, soft_wrap=True)
     return 0 if good else 1
 
 

@@ -23,6 +23,9 @@ EARLY_MS = 20
 IGNORED_AFTER_MS = 1_000
 """An agent that talks on for so long into a barge-in, and sends no `clear`, ignores it."""
 
+ENDED_BEFORE_MS = 200
+"""A `clear` when nothing has played for so long, more than between words, cleared no reply."""
+
 _MS = RATE_HZ // 1_000
 
 
@@ -146,11 +149,13 @@ class Talk:
         ]
 
     def _barge_in_ms(self, spoken: Spoken) -> float | None:
-        """None where the reply ended by itself, and where it went on."""
+        """None where the reply ended by itself, before a `clear`, and where it went on."""
         since, longest = spoken.voiced_from, IGNORED_AFTER_MS * _MS
-        if clears := [at for at in self.phone.cleared if at >= since]:
+        played, lately = self.phone.playout.played, ENDED_BEFORE_MS * _MS
+        clears = [at for at in self.phone.cleared if at >= since]
+        if clears and played(clears[0] - lately, clears[0]):
             return (clears[0] - since) / _MS
-        if self.phone.playout.played(since, since + longest) > 0.9 * longest:
+        if played(since, since + longest) > 0.9 * longest:
             self._trouble(Kind.BARGE_IN_IGNORED, f"no clear within {IGNORED_AFTER_MS} ms")
         return None
 

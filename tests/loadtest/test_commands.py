@@ -10,7 +10,7 @@ from loadtest.__main__ import main
 from tests.loadtest.answering import Answering, Stack, stack_server
 from tests.loadtest.test_call import wav  # noqa: F401 (a fixture)
 
-FAST = ["--duration", "1.5", "--ramp", "0.05", "--think-ms", "50", "--timeout-s", "2"]
+FAST = ["--duration", "1.5", "--ramp", "0.05", "--think-ms", "50", "--timeout-s", "4"]
 
 
 async def called(command: str, url: str, *arguments: object) -> int:

@@ -48,7 +48,7 @@ def run_of(crew: ModelCrew, shown: StringIO, *, terminal: bool = False) -> Run:
         (ModelCrew(), 32, 32, "32 calls keep p95 ≤ 1,000 ms; --max-calls 32 ended the search"),
         (ModelCrew(busy_over=20), 256, 20, "21 do not: 1 refused"),
         (ModelCrew(busy_over=0), 256, 0, "no calls keep p95 ≤ 1,000 ms; 1 do not: 1 refused"),
-        (ModelCrew(late_over=30), 256, 30, "The tester is the limit: more --processes"),
+        (ModelCrew(late_over=30), 256, 30, "The tester is the limit: a machine of its own"),
     ],
     ids=["slow", "ended", "busy", "none", "late"],
 )

@@ -14,7 +14,7 @@ from loadtest.talking import Habits
 from loadtest.utterance import utterance_of
 from tests.loadtest.answering import TONE, Answering, Stack, stack_server, voice
 
-TALK = Habits((voice(),), think_ms=100, timeout_s=1)
+TALK = Habits((voice(),), think_ms=100, timeout_s=5)
 
 
 async def held(
@@ -68,7 +68,7 @@ async def test_barge_ins_are_answered_and_their_turns_too() -> None:
 async def test_a_barge_in_that_is_ignored_is_an_error() -> None:
     how = Answering(replies=("One.",) * 8, heeds_barge_in=False)
     long = replace(TALK, utterances=(voice(2.0),), barge_in_rate=1.0, barge_in_after_ms=300)
-    result, _ = await held(how, replace(long, timeout_s=3))
+    result, _ = await held(how, long)
     assert result.errors.get(Kind.BARGE_IN_IGNORED)
     assert result.early  # the agent still speaks when the caller ends: that is no first audio
     assert result.barge_in_ms is None
@@ -96,7 +96,8 @@ async def test_a_barge_in_as_the_reply_ends_is_none() -> None:
 async def test_what_goes_wrong_is_told_by_its_kind(
     how: Answering, kind: Kind, missed: bool
 ) -> None:
-    result, _ = await held(how)
+    waits = kind in (Kind.MISSED, Kind.ENDLESS)
+    result, _ = await held(how, replace(TALK, timeout_s=1) if waits else TALK)
     assert result.errors.get(kind), result.errors
     assert kind in result.examples
     assert bool(result.missed) == missed or kind == Kind.CLOSED
