@@ -24,6 +24,7 @@ from benchmarks.progress import progress
 from benchmarks.recordings import ROOT, clips, questions
 from benchmarks.report import Report
 from benchmarks.running_stack import NoStack, RunningStack, running_stack
+from benchmarks.speculation import speculation
 from benchmarks.transcript import transcript, utterances
 from benchmarks.words import words
 from loadtest.utterance import UnreadableRecording
@@ -32,8 +33,8 @@ from loadtest.webhook import CallRefused
 DEFAULT = ROOT / "serve_config.yaml"
 ON_DEFAULT = ("footprint", "first-audio", "words", "calls")
 """In this order on one stack: its memory before it has worked, speed before load."""
-ALONE = ("prefix", "end-of-turn", "transcript", "kokoro")
-"""Without a stack."""
+ALONE = ("prefix", "end-of-turn", "transcript", "kokoro", "speculation")
+"""Without a stack that runs already."""
 
 Measure = Callable[[RunningStack], Coroutine[Any, Any, Report]]
 
@@ -50,6 +51,8 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     one = _command(commands, "memory", "what calls take, and leave behind", SCRIPTED)
     one.add_argument("--count", type=positive, default=100, help="calls (default: %(default)s)")
     _command(commands, "footprint", "seconds to start, memory of each process")
+    one = _command(commands, "speculation", "first audio by the sum of its stages", stack=False)
+    one.add_argument("--turns", type=positive, default=11, help="default: %(default)s")
     _command(commands, "transcript", "Whisper's short window against its whole one", stack=False)
     one = _command(commands, "kokoro", "a phrase's first sound, beside float32", stack=False)
     one.add_argument("--rounds", type=positive, default=7, help="default: %(default)s")
@@ -118,7 +121,9 @@ def measure_of(given: argparse.Namespace, console: Console) -> Measure:
 
 
 def alone(given: argparse.Namespace, console: Console) -> Report:
-    """A benchmark of one model, without a stack around it."""
+    """A benchmark of one model without a stack around it, or of stacks of its own."""
+    if given.command == "speculation":
+        return speculation(given.config, given.turns, console)
     if given.command == "end-of-turn":
         with progress(console, "end-of-turn", STEPS) as tell:
             return end_of_turn(given.recordings, tell)

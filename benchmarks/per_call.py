@@ -27,7 +27,7 @@ from rich.table import Table
 
 from audio import mulaw
 from audio.pcm import Audio
-from audio.resampling import Resampler, resample
+from audio.resampling import resample
 from audio.voice_activity import SileroModel, VoiceActivity
 from benchmarks.recordings import clips
 from configs.schema import OpenAI
@@ -39,6 +39,7 @@ from deployments.engines.endpoint import (
     client_of,
 )
 from ingress.backends import ReplyOptions, Voice
+from ingress.playout import Playout
 from ingress.protocols.twilio import TwilioCodec
 
 ROUNDS = 7
@@ -117,20 +118,21 @@ def line() -> Iterator[Part]:
 
 
 def way_out() -> Iterator[Part]:
-    """The reply's sound, 24 kHz to the telephone's, in pieces of 100 ms."""
-    piece = resample(Audio(mulaw.decode(clips()[0].utterance.payload), 8_000), 24_000).samples[
-        :2_400
-    ]
+    """A phrase's sound, from 24 kHz to the telephone's, paced and encoded."""
+    spoken = resample(Audio(mulaw.decode(clips()[0].utterance.payload)[:16_000], 8_000), 24_000)
 
     async def out() -> int:
-        resampler = Resampler(24_000, 8_000)
-        for _ in range(100):
-            encoded = mulaw.encode(resampler.push(piece))
-            payload = base64.b64encode(encoded).decode()
-            orjson.dumps({"event": "media", "streamSid": STREAM, "media": {"payload": payload}})
-        return 100
+        playout = Playout(1, mulaw.RATE_HZ, 0.2, shut=False)
+        codec = TwilioCodec(STREAM, texts=False)
+        number = playout.begin("two seconds")
+        playout.add(number, spoken)
+        playout.end(number)
+        for tenth in range(25):
+            for output in playout.due(tenth / 10, 0):
+                list(codec.encode(output))
+        return 1
 
-    yield Part("100 ms of reply encoded", 10 * PHRASES * 2, out)
+    yield Part("phrase of 2 s paced and encoded", PHRASES, out)
 
 
 def turn(client: Any) -> Iterator[Part]:

@@ -109,6 +109,7 @@ class Call:
         self._spent = ModelTime(around.now_s)
         self._stages = Stages()
         self._outbox = Outbox(
+            codec.rate_hz,
             around.lead_s,
             around.now_s,
             lambda: self.state.generation,
@@ -171,12 +172,8 @@ class Call:
     async def _write(self, send: Callable[[str], Awaitable[None]]) -> None:
         while True:
             output = await self._outbox.get()
-            try:
-                async with asyncio.timeout(SEND_TIMEOUT_S):
-                    for message in self._codec.encode(output):
-                        await send(message)
-            except TimeoutError:
-                raise ProtocolError(POLICY, f"not read for {SEND_TIMEOUT_S:g} s") from None
+            for message in self._codec.encode(output):
+                await within_time(send(message))
             if isinstance(output, Play):
                 self._reached("sent")
             elif isinstance(output, Closed):
@@ -204,7 +201,8 @@ class Call:
                 speech = self._hearing.audio_of(event.utterance)
                 self._tasks.create_task(self._judge(event, speech.samples), name="judge")
             self._step(event)
-        self._transcribing.preview(self._tasks)
+        if self._hearing.talking:
+            self._transcribing.preview(self._tasks)
 
     def _played(self) -> None:
         """Tell the core what the caller has heard, before it decides what to do about a voice."""
@@ -285,6 +283,15 @@ class Call:
 
     def _reached(self, stage: Stage) -> None:
         self._stages.reached(stage, self._around.now_s())
+
+
+async def within_time(sending: Awaitable[None]) -> None:
+    """Raises ProtocolError for a peer that does not read."""
+    try:
+        async with asyncio.timeout(SEND_TIMEOUT_S):
+            await sending
+    except TimeoutError:
+        raise ProtocolError(POLICY, f"not read for {SEND_TIMEOUT_S:g} s") from None
 
 
 def silence(seconds: float) -> Audio:

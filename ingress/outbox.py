@@ -11,17 +11,18 @@ from ingress.protocols.outputs import Clear, Output
 
 
 class Outbox:
-    """Texts leave at once, a turn's speech at its pace (`Playout`). `generation` tells that of the
-    marks, `played_out` is told each time when everything sent has played."""
+    """Texts leave at once, a turn's speech at its pace and at `rate_hz` (`Playout`). `generation`
+    tells that of the marks, `played_out` is told each time when everything sent has played."""
 
     def __init__(
         self,
+        rate_hz: int,
         lead_s: float,
         now_s: Callable[[], float],
         generation: Callable[[], int],
         played_out: Callable[[], None],
     ) -> None:
-        self._lead_s, self._now_s = lead_s, now_s
+        self._rate_hz, self._lead_s, self._now_s = rate_hz, lead_s, now_s
         self._generation, self._played_out = generation, played_out
         self._ready: deque[Output] = deque()
         self._playout: Playout | None = None
@@ -34,7 +35,7 @@ class Outbox:
 
     def new_turn(self, turn: int, *, prepared: bool = False) -> Playout:
         """The speech of an attempt at a turn; of a prepared one nothing leaves before `open`."""
-        self._playout = Playout(turn, self._lead_s, shut=prepared)
+        self._playout = Playout(turn, self._rate_hz, self._lead_s, shut=prepared)
         return self._playout
 
     def play(self, number: int, audio: Audio) -> float:

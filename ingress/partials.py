@@ -19,13 +19,11 @@ class Partials:
         self._last = Utterance(0, 0, 0)
 
     def due(self, *, in_flight: bool) -> Utterance | None:
-        """What to transcribe now, if anything."""
-        heard = self._hearing.samples_heard
-        if not self._hearing.talking:
-            self._last = Utterance(heard, heard, heard)
-            return None
+        """What to transcribe now, while the caller speaks, if anything."""
         now = self._hearing.utterance_so_far
-        late_enough = heard - self._last.end_sample >= self._every_samples
+        if self._last.first_sample != now.first_sample:  # a new utterance has begun
+            self._last = Utterance(now.first_sample, now.end_sample, now.first_sample)
+        late_enough = now.end_sample - self._last.end_sample >= self._every_samples
         if self._hearing.silent_ms:
             late_enough = self._hearing.silent_ms >= COVERS_MS and not covers(self._last, now)
         if not self._every_samples or in_flight or not late_enough:

@@ -6,9 +6,12 @@ immediate, and kept until it has played, so that the agent can go on where it fe
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from audio.pcm import Audio
+import numpy as np
+
+from audio.pcm import Audio, Samples
+from audio.resampling import Resampler
 from conversation.spoken import BEGINNING, Position
 from ingress.protocols.outputs import AgentSays, Output, PhraseEnd, Play
 
@@ -19,26 +22,47 @@ UNDERRUN_S = 0.02
 """A silence within a reply that is heard as one: more than a frame."""
 
 
-@dataclass(slots=True)
 class Line:
-    """A phrase's sound, as far as it is there."""
+    """A phrase's sound, as far as it is there, at the line's own rate."""
 
-    text: str
-    pieces: list[Audio] = field(default_factory=list[Audio])
-    seconds: float = 0.0
-    whole: bool = False
+    def __init__(self, text: str, rate_hz: int) -> None:
+        self.text, self.whole = text, False
+        self._rate_hz = rate_hz
+        self._resampler: Resampler | None = None
+        self._samples: Samples = np.zeros(0, np.int16)
+
+    @property
+    def seconds(self) -> float:
+        return len(self._samples) / self._rate_hz
+
+    def add(self, audio: Audio) -> None:
+        """A phrase's pieces have one rate."""
+        if self._resampler is None:
+            self._resampler = Resampler(audio.rate_hz, self._rate_hz)
+        self._join(self._resampler.push(audio.samples))
+
+    def end(self) -> None:
+        if self._resampler:
+            self._join(self._resampler.flush())
+        self.whole = True
+
+    def forget(self) -> None:
+        self._samples = self._samples[:0]
+
+    def _join(self, more: Samples) -> None:
+        self._samples = np.concatenate([self._samples, more]) if len(self._samples) else more
 
     def cut(self, begin_s: float, length_s: float) -> Audio | None:
-        """At most `length_s` seconds from `begin_s` on, out of one piece; None behind the end."""
-        for piece in self.pieces:
-            first = round(begin_s * piece.rate_hz)
-            if first < len(piece.samples):
-                end = first + round(length_s * piece.rate_hz)
-                if len(piece.samples) - end < MIN_CHUNK_S * piece.rate_hz:
-                    end = len(piece.samples)
-                return Audio(piece.samples[first:end], piece.rate_hz)
-            begin_s -= piece.seconds
-        return None
+        """At most `length_s` seconds from `begin_s` on; None behind the end. What would be left too
+        short to be sent is taken along; of a phrase that grows still, a frame is kept back."""
+        shortest = round(MIN_CHUNK_S * self._rate_hz)
+        first = round(begin_s * self._rate_hz)
+        there = len(self._samples) - (0 if self.whole else shortest)
+        if first >= there:
+            return None
+        end = first + round(length_s * self._rate_hz)
+        end = there if there - end < shortest else end
+        return Audio(self._samples[first:end], self._rate_hz)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +75,12 @@ class Sent:
 
 
 class Playout:
-    """One turn's. Made shut when the turn is only prepared: nothing is due before `open`."""
+    """One turn's, at the rate of the line. Made shut when the turn is only prepared: nothing is
+    due before `open`."""
 
-    def __init__(self, turn: int, lead_s: float, *, shut: bool) -> None:
+    def __init__(self, turn: int, rate_hz: int, lead_s: float, *, shut: bool) -> None:
         self.turn = turn
+        self._rate_hz = rate_hz
         self._underruns = 0
         self._shut = shut
         self._lead_s, self._chunk_s = lead_s, max(lead_s / 2, MIN_CHUNK_S)
@@ -78,18 +104,16 @@ class Playout:
 
     def begin(self, text: str) -> int:
         """A new phrase: its number."""
-        self._lines.append(Line(text))
+        self._lines.append(Line(text, self._rate_hz))
         return len(self._lines) - 1
 
     def add(self, number: int, audio: Audio) -> float:
         """More of a phrase's sound; its seconds so far."""
-        line = self._lines[number]
-        line.pieces.append(audio)
-        line.seconds += audio.seconds
-        return line.seconds
+        self._lines[number].add(audio)
+        return self._lines[number].seconds
 
     def end(self, number: int) -> None:
-        self._lines[number].whole = True
+        self._lines[number].end()
 
     def open(self) -> None:
         """Let the speech go out, from the first sample that was not heard."""
@@ -164,7 +188,7 @@ class Playout:
         while len(self._sent) > 1 and self._sent[1].plays_s <= now_s:
             gone = self._sent.popleft().position.phrase
             if gone < self._sent[0].position.phrase:
-                self._lines[gone].pieces.clear()
+                self._lines[gone].forget()
 
     def hold(self, now_s: float) -> bool:
         """Fall silent, to go on from here; whether anything was sent that must be cleared."""

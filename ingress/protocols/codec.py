@@ -24,7 +24,10 @@ TRY_AGAIN = 1013
 
 
 class Codec(Protocol):
-    """One instance a call; it owns no socket and no task."""
+    """One instance a call; it owns no socket and no task. `rate_hz` is that of the sound it sends:
+    `encode` takes no other."""
+
+    rate_hz: int
 
     def decode(self, message: str | bytes) -> Iterator[Audio | Event]:
         """What a message from the peer says. Raises ProtocolError."""

@@ -15,7 +15,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from audio import mulaw
 from audio.pcm import Audio
-from audio.resampling import Resampler
 from conversation.events import CallEnded, DigitPressed, Event, PhraseHeard
 from ingress.protocols.codec import POLICY, TOO_BIG, UNSUPPORTED, ProtocolError
 from ingress.protocols.outputs import (
@@ -100,8 +99,7 @@ class TwilioCodec:
 
     def __init__(self, stream_sid: str, *, texts: bool) -> None:
         self._stream_sid, self._texts = stream_sid, texts
-        self._resampler: Resampler | None = None
-        self._held = b""
+        self.rate_hz = mulaw.RATE_HZ
 
     def decode(self, message: str | bytes) -> Iterator[Audio | Event]:
         body = parse(message)
@@ -127,32 +125,16 @@ class TwilioCodec:
     def encode(self, output: Output) -> Iterator[str]:
         match output:
             case Play(audio):
-                yield from self._play(audio)
+                if audio.rate_hz != self.rate_hz:
+                    raise ValueError(f"sound at {audio.rate_hz} Hz; the line's is {self.rate_hz}")
+                yield from self._media(mulaw.encode(audio.samples))
             case PhraseEnd(turn, generation, phrase):
-                yield from self._flush()
                 yield self._frame("mark", {"name": f"{turn}.{generation}.{phrase}"})
             case Clear():
-                self._resampler, self._held = None, b""
                 yield self._frame("clear")
             case _:
                 if self._texts and (body := _text_of(output)):
                     yield self._frame("parley", body)
-
-    def _play(self, audio: Audio) -> Iterator[str]:
-        if self._resampler is None or self._resampler.from_hz != audio.rate_hz:
-            yield from self._flush()
-            self._resampler = Resampler(audio.rate_hz, mulaw.RATE_HZ)
-        self._held += mulaw.encode(self._resampler.push(audio.samples))
-        whole = len(self._held) - len(self._held) % mulaw.FRAME_BYTES
-        ready, self._held = self._held[:whole], self._held[whole:]
-        yield from self._media(ready)
-
-    def _flush(self) -> Iterator[str]:
-        if self._resampler is None:
-            return
-        rest = self._held + mulaw.encode(self._resampler.flush())
-        self._resampler, self._held = None, b""
-        yield from self._media(rest)
 
     def _media(self, payload: bytes) -> Iterator[str]:
         for at in range(0, len(payload), CHUNK_BYTES):

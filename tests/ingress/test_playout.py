@@ -27,7 +27,7 @@ def phrase(playout, seconds, *, whole=True):
 
 
 def a_playout(*seconds, lead_s=0.2, shut=False):
-    playout = Playout(1, lead_s, shut=shut)
+    playout = Playout(1, RATE_HZ, lead_s, shut=shut)
     for each in seconds:
         phrase(playout, each)
     return playout
@@ -122,9 +122,11 @@ def test_a_late_phrase_is_an_underrun_and_a_held_one_is_not():
 
 
 def test_a_phrase_still_being_synthesised_is_neither_ended_nor_played_out_twice():
-    playout = Playout(1, 0.2, shut=False)
+    playout = Playout(1, RATE_HZ, 0.2, shut=False)
     number = phrase(playout, 0.05, whole=False)
-    assert [type(o) for o in playout.due(0, 0)] == [AgentSays, Play]
+    outputs = list(playout.due(0, 0))
+    assert [type(o) for o in outputs] == [AgentSays, Play]
+    assert played_s(outputs) == pytest.approx(0.03)  # a frame is kept back, to end the phrase with
     assert playout.played_out(0.06) and not playout.played_out(0.07)
     playout.add(number, sound(0.05))
     playout.end(number)
@@ -149,7 +151,7 @@ def test_the_next_phrase_is_wanted_once_the_last_one_begins():
 )
 def test_however_often_it_is_held_every_sample_is_heard_once(lengths, holds, lead_s):
     """What the far end plays until each hold, joined, is the speech."""
-    playout = Playout(1, lead_s, shut=False)
+    playout = Playout(1, RATE_HZ, lead_s, shut=False)
     for length in lengths:
         number = playout.begin("words")
         playout.add(number, Audio(np.ones(length, np.int16), RATE_HZ))
@@ -168,3 +170,19 @@ def test_however_often_it_is_held_every_sample_is_heard_once(lengths, holds, lea
         now_s = end_s
     rest_s = played_s(output for _, output in run_out(playout, now_s))
     assert heard_s + rest_s == pytest.approx(sum(lengths) / RATE_HZ, abs=0.001)
+
+
+def test_speech_of_any_rate_goes_out_at_the_lines():
+    playout = Playout(1, 8_000, 0.2, shut=False)
+    number = playout.begin("a tone")
+    tone = (8_000 * np.sin(np.arange(24_000) * 2 * np.pi * 440 / 24_000)).astype(np.int16)
+    for piece in np.split(tone, 8):
+        seconds = playout.add(number, Audio(piece, RATE_HZ))
+    assert seconds == pytest.approx(1.0, abs=0.003)  # libswresample holds back the last 2 ms or so
+    playout.end(number)
+    played = [output.audio for _, output in run_out(playout) if isinstance(output, Play)]
+    assert {audio.rate_hz for audio in played} == {8_000}
+    heard = np.concatenate([audio.samples for audio in played])
+    assert len(heard) == pytest.approx(8_000, abs=8)
+    peak = np.argmax(np.abs(np.fft.rfft(heard.astype(float))))
+    assert abs(peak * 8_000 / len(heard) - 440) < 2
