@@ -13,9 +13,10 @@ from deployments.engines.kokoro_norms import SILENT_FRAMES, Cut, Norms, adaptive
 
 SAMPLES_A_FRAME = 600
 """Of the aligned text: 40 frames a second at 24 kHz (`kokoro.pipeline`, its divisor of 80)."""
-ABOVE_SILENCE = 3.0
-"""Of the predicted energy, over its smallest value in the phrase. What lies under it sounds at
--70 dB of full scale or less, in every English voice (`tests/deployments/test_kokoro_passes.py`)."""
+AUDIBLE_ENERGY = -5.5
+"""Of the predicted energy (a logarithm: -9.5 in silence, 5 to 9 in vowels). What lies under it,
+`SILENT_FRAMES` away from what lies over it, sounds at -70 dB of full scale or less in all of
+Kokoro's English voices."""
 
 
 class Abandoned(Exception):
@@ -27,7 +28,7 @@ class Passes:
     is set before each pass; one pass at a time."""
 
     def __init__(self, model: Any, dtype: Any) -> None:
-        """The model's decoder is of no other use afterwards."""
+        """`dtype`: float32 or bfloat16. The model is of no other use afterwards."""
         import torch
 
         self._torch, self._model, self._dtype = torch, model, dtype
@@ -35,13 +36,17 @@ class Passes:
         self.abandoned: Callable[[], bool] = lambda: False
         with torch.no_grad():
             self._fold(model.decoder)
+        for part in (model.bert, model.bert_encoder, model.predictor, model.text_encoder):
+            self._cast(part)
 
     def _fold(self, decoder: Any) -> None:
         from kokoro.istftnet import AdaIN1d, AdaINResBlock1
 
         for module in decoder.modules():
             if isinstance(module, AdaINResBlock1):
-                module.forward = Block(module, self._norms, self._dtype)
+                module.forward = Block(  # pyright: ignore[reportAttributeAccessIssue]
+                    module, self._norms, self._dtype
+                )
             elif isinstance(module, AdaIN1d):
                 module.forward = adaptive(module, self._norms)
         generator = decoder.generator
@@ -49,16 +54,26 @@ class Passes:
         for module in (*cheap, generator.ups, generator.noise_convs, generator.conv_post):
             module.to(self._dtype)
 
+    def _cast(self, part: Any) -> None:
+        """What autocast would cast at each use, and for ALBERT in each of its twelve layers."""
+        nn = self._torch.nn
+        for module in part.modules():
+            if isinstance(module, nn.Linear | nn.Conv1d | nn.ConvTranspose1d):
+                module.to(self._dtype)
+
     def __call__(self, input_ids: Any, style: Any, speed: float = 1) -> tuple[Any, Any]:
         """int64 (1, phonemes) and the voice's style (1, 256) → the sound, float32 (samples,) at
         24 kHz, zero where it is silent, and the frames of each phoneme, int64 (phonemes,). Raises
         Abandoned."""
-        text, pitch, energy, durations = self._prosody(input_ids, style, speed)
+        half = self._dtype != self._torch.float32
+        with self._torch.autocast("cpu", self._torch.bfloat16, enabled=half):
+            text, pitch, energy, durations = self._prosody(input_ids, style, speed)
         begin, end = audible(energy.flatten().float())
         frames = text.shape[-1]
         self._norms.cut = Cut(begin, end - begin, frames - end)
         with self._torch.autocast("cpu", enabled=False):
-            curves = (curve[:, 2 * begin : 2 * end].float() for curve in (pitch, energy))
+            halves = slice(2 * begin, 2 * end)
+            curves = pitch[:, halves].float(), energy[:, halves].float()
             sound = self._sound(text[..., begin:end], *curves, style[:, :128])
         ends = (begin * SAMPLES_A_FRAME, (frames - end) * SAMPLES_A_FRAME)
         return self._torch.nn.functional.pad(sound, ends), durations
@@ -125,7 +140,7 @@ def audible(energy: Any) -> tuple[int, int]:
     import numpy as np
 
     frames = energy.view(-1, 2).mean(1).numpy()
-    loud = np.flatnonzero(frames > frames.min() + ABOVE_SILENCE)
+    loud = np.flatnonzero(frames > AUDIBLE_ENERGY)
     if not len(loud):
         return 0, len(frames)
     begin, end = int(loud[0]) - SILENT_FRAMES, int(loud[-1]) + 1 + SILENT_FRAMES

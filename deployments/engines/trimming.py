@@ -14,8 +14,9 @@ from ingress.backends import Word
 
 AUDIBLE = 0.003
 """Of full scale (-50 dB). Kokoro's own silence lies under 1e-6, its softest onsets over 0.01."""
-LEAD_S = 0.03
-"""Kept before the first audible sample: the breath of an "h" begins under the threshold."""
+LEAD_S = 0.01
+"""Kept before the first audible sample: what begins under the threshold begins softly, without a
+click. More would be a wait for what nobody hears."""
 TAIL_S = 0.12
 """Kept after the last audible sample: with the next phrase's lead a pause as between clauses."""
 
