@@ -30,7 +30,7 @@ class Crew:
     """Started processes. Made by `crew`."""
 
     def __init__(self, workers: list[Process]) -> None:
-        self._workers = workers
+        self.processes = workers
 
     async def hold(
         self, calls: int, ramp_s: float, duration_s: float, note: Callable[[int, Record], None]
@@ -40,8 +40,8 @@ class Crew:
         step, own = Step(calls, ramp_s, duration_s, time.monotonic() + HEAD_START_S), Own()
         try:
             async with asyncio.TaskGroup() as tasks:
-                for number, worker in enumerate(self._workers):
-                    mine = range(number, calls, len(self._workers))
+                for number, worker in enumerate(self.processes):
+                    mine = range(number, calls, len(self.processes))
                     tasks.create_task(_share(number, worker, step, list(mine), note, own))
         except* WorkerLost as lost:
             raise WorkerLost(str(lost.exceptions[0])) from None

@@ -10,32 +10,32 @@ from rich.table import Table
 from loadtest.noticed import Beat, Noticed, Record, Trouble
 from loadtest.summary import Spread, StepResult, spread
 
-SHOWN_PER_S = 4
-
 
 class Progress:
     """A line of how it goes, drawn anew as records come; on no terminal, only each step's end."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self, console: Console, every_s: float = 0.25) -> None:
+        self._console, self._every_s = console, every_s
         self._live: Live | None = None
         self._calls, self._longest_s, self._began_s = 0, 0.0, 0.0
-        self._active, self._turns, self._troubles = 0, 0, 0
+        self._active: dict[int, int] = {}
+        self._turns, self._troubles = 0, 0
         self._first_ms: list[float] = []
         self._drawn_s = 0.0
 
     def begins(self, calls: int, longest_s: float) -> None:
         self._calls, self._longest_s, self._began_s = calls, longest_s, time.monotonic()
-        self._active, self._turns, self._troubles = 0, 0, 0
+        self._turns, self._troubles = 0, 0
+        self._active.clear()
         self._first_ms.clear()
         if self._console.is_terminal:
             self._live = Live(console=self._console, auto_refresh=False, transient=True)
             self._live.start()
 
-    def note(self, record: Record) -> None:
+    def note(self, process: int, record: Record) -> None:
         match record:
             case Beat(_, active):
-                self._active = active
+                self._active[process] = active
             case Noticed(first_audio_ms=first_ms):
                 self._turns += 1
                 if first_ms is not None:
@@ -43,7 +43,7 @@ class Progress:
             case Trouble():
                 self._troubles += 1
         now = time.monotonic()
-        if self._live and now - self._drawn_s > 1 / SHOWN_PER_S:
+        if self._live and now - self._drawn_s >= self._every_s:
             self._drawn_s = now
             self._live.update(self._line(now - self._began_s), refresh=True)
 
@@ -69,7 +69,7 @@ class Progress:
         troubles = f"  [red]{self._troubles} errors[/]" if self._troubles else ""
         return (
             f"{self._calls:>4} calls  [cyan]{bar:<20}[/] {gone_s:4.0f} s  "
-            f"{self._active} active  {self._turns} turns  {told}{troubles}"
+            f"{sum(self._active.values())} active  {self._turns} turns  {told}{troubles}"
         )
 
 

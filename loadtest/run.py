@@ -25,7 +25,7 @@ class Shown(Protocol):
     """Where the progress is seen."""
 
     def begins(self, calls: int, longest_s: float) -> None: ...
-    def note(self, record: Record) -> None: ...
+    def note(self, process: int, record: Record) -> None: ...
     def ends(self, result: StepResult, failings: list[str]) -> None: ...
 
 
@@ -45,7 +45,7 @@ class Run:
 
         def note(process: int, record: Record) -> None:
             records.append((process, record))
-            self.shown.note(record)
+            self.shown.note(process, record)
 
         self.shown.begins(calls, (calls - 1) * given.ramp_s + given.duration_s)
         step, own = await self.crew.hold(calls, given.ramp_s, given.duration_s, note)

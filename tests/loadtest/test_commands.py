@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from loadtest.__main__ import main
+from loadtest.crew import Crew, WorkerLost, crew
+from loadtest.step import Load
 from tests.loadtest.answering import Answering, Stack, stack_server
 from tests.loadtest.test_call import wav  # noqa: F401 (a fixture)
 
@@ -74,6 +76,25 @@ async def test_no_capacity_is_a_failure(
         assert await called("capacity", url, "--first", 2, "--wav", wav, "--slo-p95-ms", 1) == 1
     told = capsys.readouterr().out
     assert "no calls keep p95 ≤ 1 ms; 1 do not: " in told and "the objective 1 ms" in told
+
+
+async def test_a_process_of_the_tester_that_dies_ends_the_run(wav: Path) -> None:  # noqa: F811
+    begun = asyncio.Event()
+    async with (
+        stack_server(Stack(Answering())) as url,
+        crew(Load(url, [str(wav)]), 2) as workers,
+        asyncio.TaskGroup() as tasks,
+    ):
+        held = tasks.create_task(lost(workers, begun))
+        await begun.wait()
+        workers.processes[1].kill()
+    assert "a process of the load tester ended with -9" in str(held.result())
+
+
+async def lost(workers: Crew, begun: asyncio.Event) -> WorkerLost:
+    with pytest.raises(WorkerLost) as found:
+        await workers.hold(2, 0.0, 60.0, lambda process, record: begun.set())
+    return found.value
 
 
 @pytest.mark.parametrize(

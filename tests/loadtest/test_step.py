@@ -1,5 +1,6 @@
 """Steps of a load test, four times as fast as real time, against a stack's face."""
 
+import asyncio
 import time
 from dataclasses import replace
 
@@ -109,6 +110,25 @@ async def test_a_refused_call_is_placed_again_and_told() -> None:
     assert result.errors[Kind.REFUSED] >= 2
     assert "All lines are busy." in result.examples[Kind.REFUSED]
     assert not result.turns
+
+
+async def test_a_server_that_goes_away_is_told_and_waited_for_no_longer_than_the_step() -> None:
+    records, answered = list[Record](), asyncio.Event()
+
+    def note(record: Record) -> None:
+        records.append(record)
+        if isinstance(record, Noticed):
+            answered.set()
+
+    step = Step(calls=2, ramp_s=0.05, duration_s=3.0, begins_s=time.monotonic())
+    async with asyncio.TaskGroup() as tasks, stack_server(Stack(Answering())) as url:
+        load = Load(url, [], pace=0.25)
+        holding = tasks.create_task(hold_calls(load, TALK, step, range(2), note))
+        await answered.wait()
+    result = summed(step, 0.0, [(0, record) for record in records], await holding)
+    assert result.errors[Kind.CLOSED] == 2
+    assert result.errors[Kind.REFUSED] >= 1  # placed again in vain
+    assert "nothing listens" in result.examples[Kind.REFUSED]
 
 
 async def test_lost_frames_are_not_sent() -> None:
