@@ -31,7 +31,7 @@ LONG_PHRASE = (
     "bring the letter of your insurance with you."
 )
 PHRASES = (*FIRST_PHRASES, LONG_PHRASE)
-RATIO_AT_MOST = 0.75
+RATIO_AT_MOST = 0.6
 
 Speak = Callable[[str], float]
 """Speaks a phrase; how many seconds of sound it became."""

@@ -4,7 +4,7 @@ Kokoro normalises each channel over the whole phrase, its silent ends included: 
 given the audible frames alone speaks 0.4 to 2.4 dB softer and duller. Silence is the same in every
 frame, so the few silent frames that are kept stand for those that are not: their moments count as
 often as the frames they stand for. The sound is then the whole pass's to within what Kokoro's own
-noise changes from one pass to the next (docs/decisions/0012-kokoro-on-a-cpu.md).
+noise changes from one pass to the next (docs/decisions/0013-kokoro-on-a-cpu.md).
 """
 
 from dataclasses import dataclass
