@@ -4,40 +4,12 @@ from collections.abc import Callable, Iterable, Sequence
 from statistics import median
 from typing import Any
 
-from benchmarks.mocks import FIRST_TOKEN_MS, MS_PER_WORD, STT_MS, TOKENS_PER_S, TTS_MS
+from benchmarks.side_by_side_method import METHOD
 
 Kept = dict[str, Any]
 """One bot's figure in one row: value, floor_ms, what, when, commit, samples."""
 
 NONE, MISSED = "-", "**no**"
-
-METHOD = f"""\
-**How.** Each bot has one core to itself; callers and mock models have another. Mocks: transcript
-{STT_MS:.0f} ms, first token {FIRST_TOKEN_MS:.0f} ms, {TOKENS_PER_S:.0f} tokens/s (a word is a
-token), speech {TTS_MS:.0f} ms, {MS_PER_WORD} ms of sound a word. One uvicorn (uvloop,
-websockets-sansio, no compression) for all. Silero ends speech after 200 ms of silence in all but
-Parley as shipped. The callers are one process with one timer wheel; they say three recorded
-questions that begin and end in voice, on a line with noise of -60 dBFS, and play what they get in
-real time: `clear` empties their buffer, marks come back when played. A run of callers or mocks
-whose 99th percentile is more than 20 ms late is marked and does not count. Repetitions are
-interleaved; the first turn of each call warms up and is left out.
-
-**First audio** is from the last voiced sample to the first audible one. A frame's sound is taken to
-be on the line for the 20 ms after its sending; counted from the sending, all are 20 ms longer.
-
-**Calls a core**: the most calls of those tried whose 95th percentile of first audio is at most 1 s,
-each call talking all the time (a question every 7 s or so). A percentile over all turns: an answer
-that never came is longer than any.
-
-**Memory**: proportional set size with many calls open less that with one, over the calls added.
-
-**Barge-in**: first voiced sample to `clear`, with the defaults of each, spoken alternately 0.7 s
-and 2.6 s into an answer of two sentences of 2 s. **Words**: the assistant's message in the next
-request to the model against what had sounded, in words of {MS_PER_WORD} ms.
-
-**Peers**: pipecat's transcriber has no partial transcripts and its synthesizer waits for 0.5 s of
-sound (the mocks give all at once); LiveKit is its AgentSession in this process: without a room,
-WebRTC and a process a job; its rooms' transcript synchronizer is put in where it says so."""
 
 
 def table(found: dict[str, Any]) -> str:
@@ -52,8 +24,25 @@ def table(found: dict[str, Any]) -> str:
         f"{' to '.join((when[0], when[-1])) if when else 'nothing measured'} (UTC); "
         f"{found.get('machine', '')}; {versions}; Parley at {', '.join(commits)}.\n"
     )
-    parts = (head, markdown(HEADS, lines(rows)), METHOD, *(detail(rows, row) for row in DETAILS))
+    parts = (
+        head,
+        markdown(HEADS, lines(rows)),
+        doubts(rows),
+        METHOD,
+        *(detail(rows, row) for row in DETAILS),
+    )
     return "\n".join(part for part in parts if part)
+
+
+def doubts(rows: dict[str, dict[str, Kept]]) -> str:
+    """Which figures rest on no run that counts."""
+    found = [
+        f"{row} of {name}"
+        for row, bots in rows.items()
+        for name, kept in bots.items()
+        if not any(run.get("counts", True) for run in kept["samples"])
+    ]
+    return f"**Not one run that counts**: {', '.join(found)}.\n" if found else ""
 
 
 HEADS = ("figure", "pipecat", "LiveKit", "Parley", "target", "met", "Parley ÷ nearest peer")
@@ -222,6 +211,7 @@ def talks(kept: Kept) -> list[str]:
         " / ".join(milliseconds(run["p50_ms"]) for run in runs),
         " / ".join(milliseconds(run["p95_ms"]) for run in runs),
         f"{median(run['cores'] for run in runs):.2f}",
+        " / ".join(f"{run['others']:.2f}" for run in runs),
         " / ".join(f"{run['missed']}" for run in runs),
         " / ".join(f"{max(run['late_ms'].values()):.0f}{'' if run['counts'] else ' !'}"
                    for run in runs),
@@ -241,7 +231,15 @@ def stops(kept: Kept) -> list[str]:
     ]
 
 
-TALKS = ("calls", "p50 ms", "p95 ms", "cores used", "unanswered", "latest of callers, mocks ms")
+TALKS = (
+    "calls",
+    "p50 ms",
+    "p95 ms",
+    "cores used",
+    "others on its core",
+    "unanswered",
+    "latest of callers, mocks ms",
+)
 DETAILS: dict[str, tuple[tuple[str, ...], Callable[[Kept], list[str]]]] = {
     "first-audio": (TALKS, talks),
     "capacity": (TALKS, talks),

@@ -67,7 +67,7 @@ class Bot:
 
 
 @contextmanager
-def peer(module: str, more: tuple[str, ...], ground: Ground) -> Generator[Running]:
+def peer(module: str, more: Sequence[str], ground: Ground) -> Generator[Running]:
     (port,) = free_ports(1)
     options = ("--port", str(port), "--models", ground.mocks.base_url)
     silence = ("--silence-s", str(SILENCE_MS / 1_000))
@@ -160,35 +160,36 @@ def parley_bot(name: str, what: str, start: Any, model: str, agent: Any, listeni
 
 def bots() -> dict[str, Bot]:
     """Every bot by its name, in the order of the table."""
-    ours = "Parley's ingress under uvicorn"
-    every = (
-        Bot("pipecat", "pipecat, its default smart-turn", partial(peer, "pipecat_bot", ())),
-        Bot(
-            "pipecat-timeout",
-            "pipecat, turns end with the silence",
-            partial(peer, "pipecat_bot", ("--turn", "timeout")),
-        ),
-        Bot("livekit", "LiveKit AgentSession", partial(peer, "livekit_bot", ())),
-        Bot(
-            "livekit-no-warmup",
-            "LiveKit, without its 3 s of deafness",
-            partial(peer, "livekit_bot", ("--no-warmup",)),
-        ),
-        Bot(
-            "livekit-synchronized",
-            "LiveKit, without the deafness, with its rooms' transcript synchronizer",
-            partial(peer, "livekit_bot", ("--no-warmup", "--synchronized")),
-        ),
+    return {bot.name: bot for bot in (*peers(), *ours())}
+
+
+def peers() -> tuple[Bot, ...]:
+    return tuple(
+        Bot(name, what, partial(peer, module, options))
+        for name, what, module, *options in (
+            ("pipecat", "pipecat, its default smart-turn", "pipecat_bot"),
+            ("pipecat-timeout", "pipecat, turns end with the silence", "pipecat_bot",
+             "--turn", "timeout"),
+            ("livekit", "LiveKit AgentSession", "livekit_bot"),
+            ("livekit-no-warmup", "LiveKit, without its 3 s of deafness", "livekit_bot",
+             "--no-warmup"),
+            ("livekit-synchronized", "LiveKit, without the deafness, with its rooms' transcript "
+             "synchronizer", "livekit_bot", "--no-warmup", "--synchronized"),
+        )
+    )  # fmt: skip
+
+
+def ours() -> tuple[Bot, ...]:
+    plain = "Parley's ingress under uvicorn"
+    serial = ("sentences", SENTENCE, SERIAL)
+    return (
+        parley_bot("parley", f"{plain}, no speculation", parley, *serial),
         parley_bot(
-            "parley", f"{ours}, no speculation", parley, "sentences", SENTENCE, SERIAL
+            "parley-speculating", f"{plain}, speculation", parley,
+            "sentences", SENTENCE, SPECULATING,
         ),
+        parley_bot("parley-shipped", f"{plain}, as shipped", parley, "clauses", {}, {}),
         parley_bot(
-            "parley-speculating", f"{ours}, speculation", parley, "sentences", SENTENCE, SPECULATING
-        ),
-        parley_bot("parley-shipped", f"{ours}, as shipped", parley, "clauses", {}, {}),
-        parley_bot(
-            "parley-serve", "Parley behind Serve and HAProxy, no speculation", served,
-            "sentences", SENTENCE, SERIAL,
+            "parley-serve", "Parley behind Serve and HAProxy, no speculation", served, *serial
         ),
     )  # fmt: skip
-    return {bot.name: bot for bot in every}

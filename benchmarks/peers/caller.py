@@ -30,6 +30,9 @@ SILENT_CODES = b"\xff\x7f"
 QUIET = 0.02
 """Of the peak: where a recording's first and last voiced samples are sought."""
 
+PLACES = 8
+"""At which a frame of 20 ms can begin in a window of 32 ms."""
+
 LEAD_S, ANSWER_WITHIN_S = 1.5, 8.0
 
 
@@ -130,10 +133,11 @@ class Earpiece:
 
 
 class Caller:
-    """`send` takes whole WebSocket frames. `tick` is to be called every 20 ms."""
+    """`send` takes whole WebSocket frames. `tick` is to be called every 20 ms. `number` tells one
+    caller's pauses from another's."""
 
-    def __init__(self, plan: Plan, send: Callable[[bytes], None]) -> None:
-        self._plan, self._send = plan, send
+    def __init__(self, plan: Plan, send: Callable[[bytes], None], number: int = 0) -> None:
+        self._plan, self._send, self._number = plan, send, number
         self._stream, self._call = f"MZ{uuid.uuid4().hex}", f"CA{uuid.uuid4().hex}"
         self._media = media_head(self._stream)
         self._ear = Earpiece()
@@ -210,7 +214,9 @@ class Caller:
         last = len(self.turns) == self._plan.turns
         if barges and not last and turn.answered is not None:
             return now >= turn.answered + barges[(len(self.turns) - 1) % len(barges)]
-        return now - self._ear.ends >= self._plan.gap_s
+        # Voice detectors look at 32 ms at a time: utterances must not all end at the same place.
+        frames = (self._number + 3 * len(self.turns)) % PLACES
+        return now - self._ear.ends >= self._plan.gap_s + frames * FRAME_S
 
     def _hang_on(self, now: float) -> None:
         """Note how much of the answer has sounded so far; more may sound until a `clear`."""

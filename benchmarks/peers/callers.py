@@ -108,7 +108,7 @@ async def hold_calls(
         async with asyncio.TaskGroup() as tasks:
             turning = tasks.create_task(wheel.turn())
             calls = [
-                tasks.create_task(_call(url, plan, wheel, all_done, spread_s * number / count))
+                tasks.create_task(_call(url, plan, number, wheel, all_done, spread_s / count))
                 for number in range(count)
             ]
             await all_done.wait()
@@ -136,17 +136,17 @@ def uncollected() -> Generator[None]:
 
 
 async def _call(
-    url: str, plan: Plan, wheel: Wheel, all_done: asyncio.Barrier, after_s: float
+    url: str, plan: Plan, number: int, wheel: Wheel, all_done: asyncio.Barrier, spacing_s: float
 ) -> tuple[tuple[Turn, ...], str | None]:
     """One caller from dialling to hanging up: its turns, and what went wrong."""
     where, over = urlsplit(url), asyncio.Event()
-    await asyncio.sleep(after_s)
+    await asyncio.sleep(number * spacing_s)
 
     def hear(message: bytes) -> None:
         caller.hear(message, now_s())
 
     line = Line(where.hostname or "", where.path, hear, over)
-    caller = Caller(plan, line.send)
+    caller = Caller(plan, line.send, number)
     try:
         await line.open(where.port or 80)
         caller.start(now_s())

@@ -119,6 +119,12 @@ def cpu_s(processes: Sequence[psutil.Process]) -> float:
     return spent
 
 
+def busy_s(core: int) -> float:
+    """Seconds that a core has not been idle so far, whoever had it, a hypervisor's guests too."""
+    times = psutil.cpu_times(percpu=True)[core]
+    return sum(times) - times.idle - times.iowait - times.guest - times.guest_nice
+
+
 def resident_mb(processes: Sequence[psutil.Process]) -> float:
     """Proportional set size: shared pages count by their share."""
     return sum(one.memory_full_info().pss for one in processes) / 1e6

@@ -48,7 +48,7 @@ def test_an_answer_that_never_came_is_the_longest_wait() -> None:
 
 def run(calls: int, p95_ms: float | None, faults: tuple[str, ...] = ()) -> dict[str, Any]:
     late_ms = {"callers": 1.0, "mocks": 2.0}
-    return {"calls": calls, "cores": 0.5, "turns": 10, "missed": 0, "p50_ms": 700.0,
+    return {"calls": calls, "cores": 0.5, "others": 0.01, "turns": 10, "missed": 0, "p50_ms": 700.0,
             "p95_ms": p95_ms, "counts": True, "late_ms": late_ms, "faults": faults}  # fmt: skip
 
 
@@ -91,6 +91,13 @@ def test_the_table_says_what_was_measured_and_which_target_is_missed() -> None:
     assert all_met(found(700))
     assert "**no**" in table(found(800))
     assert not all_met(found(800))
+
+
+def test_a_figure_of_no_run_that_counts_is_doubted() -> None:
+    doubtful = found(700)
+    assert "Not one run" not in table(doubtful)
+    doubtful["rows"]["first-audio"]["parley"]["samples"] = [run(8, 760) | {"counts": False}]
+    assert "**Not one run that counts**: first-audio of parley." in table(doubtful)
 
 
 @pytest.mark.parametrize("rows", [{}, {"rows": {}}])
