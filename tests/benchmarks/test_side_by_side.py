@@ -1,14 +1,25 @@
-"""What the side-by-side makes of what it measured."""
+"""What the side-by-side makes of what it measured, and that it measures our own ingress."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
-from benchmarks.peers.bots import bots, floor_of
+from benchmarks.__main__ import options
+from benchmarks.peers.bots import Ground, bots, floor_of
 from benchmarks.peers.caller import Turn
 from benchmarks.peers.callers import Held
+from benchmarks.peers.ground import Cores, mocks
 from benchmarks.side_by_side import ROWS
-from benchmarks.side_by_side_rows import interruption, most_calls, quick_enough, waits, words_kept
+from benchmarks.side_by_side_rows import (
+    Callers,
+    interruption,
+    most_calls,
+    quick_enough,
+    waits,
+    words_kept,
+)
 from benchmarks.side_by_side_table import all_met, table
 
 
@@ -103,3 +114,23 @@ def test_a_figure_of_no_run_that_counts_is_doubted() -> None:
 @pytest.mark.parametrize("rows", [{}, {"rows": {}}])
 def test_nothing_measured_makes_a_page_all_the_same(rows: dict[str, Any]) -> None:
     assert "nothing measured" in table(rows)
+
+
+def test_rows_and_bots_can_be_chosen() -> None:
+    given = options(["peers", "--quick", "--rows", "memory", "--bots", "parley", "livekit"])
+    assert given.quick and given.rows == ["memory"] and given.bots == ["parley", "livekit"]
+    assert options(["peers"]).rows == tuple(ROWS)
+
+
+def test_our_ingress_is_measured_over_its_socket(tmp_path: Path) -> None:
+    """One call to the application in a process of its own, with one barge-in. Not how fast."""
+    cores = Cores.of_this_machine()
+    with mocks(cores.mocks) as models:
+        ground = Ground(cores, models, Path("unused"), tmp_path, Console())
+        with bots()["parley"].start(ground) as running:
+            run = Callers.new(models, cores.bot).barge_in(running, 1)
+    assert run["faults"] == []
+    (one,) = run["interruptions"]
+    assert one["clear_ms"] > 0
+    assert 0 < one["heard"] < 16
+    assert 0 < one["kept"] < 16
