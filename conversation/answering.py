@@ -199,7 +199,7 @@ def drop(state: Conversation) -> Step:
         return discard(state)
     _, cut_off = heard_of(state)
     state, commands = close(state, "interrupted" if cut_off else state.outcome)
-    return state, (DropTurn(), *commands)
+    return replace(state, leaving=False), (DropTurn(), *commands)
 
 
 def close(state: Conversation, outcome: Outcome) -> Step:

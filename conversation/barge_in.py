@@ -8,7 +8,7 @@ not, and the agent goes on where it was cut off.
 from dataclasses import replace
 
 from conversation import history
-from conversation.answering import close, drop, settle, warmed
+from conversation.answering import close, drop, settle
 from conversation.backchannels import interrupts
 from conversation.commands import Command, DropTurn, Hold, Note, Resume
 from conversation.endpointing import samples_in
@@ -29,11 +29,13 @@ def hold(state: Conversation) -> Step:
 
 
 def passing(state: Conversation, text: str) -> bool:
-    """Whether words spoken over the agent leave it the floor."""
+    """Whether words spoken over the agent leave it the floor. Before any of it was heard, there is
+    nothing that a backchannel could accompany."""
     if state.phase != "replying":
         return False
     policy = state.policy
-    if interrupts(text, policy.backchannels, policy.interruption_min_words):
+    least_words = policy.interruption_min_words if policy.interruptible else 1
+    if interrupts(text, policy.backchannels, least_words) or (text and unheard(state)):
         return False
     position = max(state.played, Position(state.heard), key=lambda at: (at.phrase, at.seconds))
     almost_over = state.written and unheard_s(state.sent, position) <= ANSWER_S
@@ -55,17 +57,19 @@ def interrupt(state: Conversation) -> Step:
         return state, ()
     if continues(state):
         return _continue(state)
-    state, commands = drop(state)
-    state, more = warmed(state)
-    return state, (*commands, *more)
+    return drop(state)
 
 
 def continues(state: Conversation) -> bool:
     """Whether the caller only went on after what seemed the end, having heard nothing yet."""
     pause = state.voice_sample - state.endpoint_sample
-    silent = state.heard == 0 and state.played == BEGINNING
     soon = pause <= samples_in(state.policy.resume_within_ms)
-    return bool(state.answering) and silent and soon
+    return bool(state.answering) and unheard(state) and soon
+
+
+def unheard(state: Conversation) -> bool:
+    """Whether nothing of the turn has been heard."""
+    return state.heard == 0 and state.played == BEGINNING
 
 
 def _continue(state: Conversation) -> Step:

@@ -6,7 +6,7 @@ backchannel from an interruption, and counts only when the endpoint confirms it.
 
 from dataclasses import replace
 
-from conversation.answering import answer_next, discard, fall_back, prepare, release, take
+from conversation.answering import answer_next, discard, fall_back, prepare, release, take, warmed
 from conversation.barge_in import go_on, hold, interrupt, passing
 from conversation.commands import CloseTurn, Command, Forget, Note, Transcribe, Understood
 from conversation.endpointing import SpeechEvent, samples_in
@@ -39,7 +39,9 @@ def hear(state: Conversation, event: SpeechEvent) -> Step:
             state, held = hold(state)
             return state, (*forgotten, *discarded, *held)
         case SpeechSustained():
-            return interrupt(state)
+            state, commands = interrupt(state)
+            state, more = warmed(state) if commands else (state, ())
+            return state, (*commands, *more)
         case SpeechEnded():
             return _end(state, event)
 

@@ -5,9 +5,8 @@ spoken is `ingress.speaking`'s, what goes over the wire is the codec's.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -52,7 +51,6 @@ from ingress.hearing import Hearing
 from ingress.judging import TurnJudge
 from ingress.lines import FixedLines
 from ingress.metrics import Metrics
-from ingress.model_time import ModelTime
 from ingress.outbox import Outbox
 from ingress.protocols.codec import POLICY, Codec, ProtocolError
 from ingress.protocols.outputs import CallerSaid, Closed, Play
@@ -60,14 +58,16 @@ from ingress.speaking import Speaking
 from ingress.stages import Stage, Stages
 from ingress.transcribing import Transcribing
 from ingress.turn_log import TurnLog
+from ingress.turn_work import TurnWork
 from ingress.warming import warm
 
 TICK_S = 0.25
 """How often the pure core is told the time; its limits are seconds to hours."""
 
-LINE_SILENT_S = 0.2
+LINE_SILENT_S = 0.4
 """A line that has sent nothing for so long is taken for silent, so that an endpoint still comes.
-Twilio sends a frame every 20 ms, and none when its own peer sends none."""
+Twilio sends a frame every 20 ms, and none when its own peer sends none; a lost TCP segment holds
+frames back for 0.2 s or a little more (RFC 6298, Linux's least time-out), and they then come."""
 
 SEND_TIMEOUT_S = 10.0
 """A peer that has not read for as long as this is gone; Twilio itself drops audio long before."""
@@ -104,9 +104,7 @@ class Call:
     ) -> None:
         self.state = state
         self._codec, self._hearing, self._agent, self._around = codec, hearing, agent, around
-        self._frame_s = around.now_s()
-        self._turn: asyncio.Task[None] | None = None
-        self._spent = ModelTime(around.now_s)
+        self._frame_s = self._played_s = around.now_s()
         self._stages = Stages()
         self._outbox = Outbox(
             codec.rate_hz,
@@ -116,9 +114,10 @@ class Call:
             lambda: self._step(PlayedOut()),
         )
         self._turns = TurnLog(self._stages, self._outbox, around.metrics, log, lambda: self.state)
-        self._speaking = Speaking(
+        speaking = Speaking(
             agent, around.backends, around.lines, self._outbox, self._step, self._reached
         )
+        self._work = TurnWork(speaking, self._outbox, around.metrics, around.now_s)
         self._transcribing = self._new_transcribing()
 
     def _new_transcribing(self) -> Transcribing:
@@ -201,13 +200,15 @@ class Call:
                 speech = self._hearing.audio_of(event.utterance)
                 self._tasks.create_task(self._judge(event, speech.samples), name="judge")
             self._step(event)
+            self._resolved()
         if self._hearing.talking:
             self._transcribing.preview(self._tasks)
 
     def _played(self) -> None:
         """Tell the core what the caller has heard, before it decides what to do about a voice."""
+        self._played_s = self._around.now_s()
         if self.state.phase == "replying":
-            position = self._outbox.position
+            position = self._outbox.position(self._played_s)
             self._step(Played(position.phrase, position.seconds))
 
     async def _judge(self, pause: Paused, speech: Samples) -> None:
@@ -219,6 +220,12 @@ class Call:
         self._step(event)
         if isinstance(event, Transcribed):
             self._reached("transcript")
+        self._resolved()
+
+    def _resolved(self) -> None:
+        """An utterance that was no turn of its own leaves no times behind."""
+        if not self.state.segments:
+            self._stages.begin_no_more()
 
     def _step(self, event: Event) -> None:
         self.state, commands = advance(self.state, event)
@@ -232,10 +239,9 @@ class Call:
             case Forget(segment):
                 self._transcribing.forget(segment)
             case Reply():
-                self._outbox.new_turn(command.turn, prepared=command.prepared)
-                self._start(command.turn, self._speaking.reply(command, self._new_spent()))
+                self._work.reply(command, self._tasks)
             case Say():
-                self._say(command)
+                self._work.say(command, self.state, self._tasks)
             case Warm(messages):
                 work = warm(self._around.backends.language_model, messages, self._agent.limits)
                 self._tasks.create_task(work, name="warm")
@@ -252,34 +258,16 @@ class Call:
             case Release() | Resume():
                 self._outbox.open()
             case Hold():
-                self._outbox.hold()
+                self._outbox.hold(self._played_s)  # to the sample that the core was told of
             case Discard():
                 self._stages.forget()
-                self._drop(wasted=True)
+                self._drop()
             case DropTurn():
-                self._drop(wasted=False)
+                self._drop()
 
-    def _say(self, command: Say) -> None:
-        """A greeting begins a turn's speech; a fallback line follows what was spoken of it."""
-        if not self.state.sent:
-            self._outbox.new_turn(command.turn)
-        self._start(command.turn, self._speaking.say(command, self._new_spent()))
-
-    def _new_spent(self) -> ModelTime:
-        self._spent = ModelTime(self._around.now_s)
-        return self._spent
-
-    def _start(self, turn: int, work: Coroutine[Any, Any, None]) -> None:
-        self._turn = self._tasks.create_task(work, name=f"turn-{turn}")
-
-    def _drop(self, *, wasted: bool) -> None:
-        spent, metrics = self._spent, self._around.metrics
-        if self._turn:
-            self._turn.cancel()
-            if wasted:
-                self._turn.add_done_callback(lambda _: spent.tell_wasted(metrics))
+    def _drop(self) -> None:
         self._turns.tell_underruns()
-        self._outbox.drop()
+        self._work.drop()
 
     def _reached(self, stage: Stage) -> None:
         self._stages.reached(stage, self._around.now_s())

@@ -21,7 +21,7 @@ Gauge = Literal["parley_active_calls", "parley_peak_calls"]
 Histogram = Literal[
     "parley_first_audio_ms",  # of the model's replies
     "parley_stage_ms",  # tag: stage
-    "parley_wasted_model_ms",  # tag: backend; of work for turns that were prepared and dropped
+    "parley_wasted_model_ms",  # tag: backend; of work for turns that were dropped unheard
 ]
 
 

@@ -4,7 +4,6 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-from audio.pcm import Audio
 from conversation.spoken import BEGINNING, Position
 from ingress.playout import Playout
 from ingress.protocols.outputs import Clear, Output
@@ -33,56 +32,43 @@ class Outbox:
         self._ready.append(output)
         self._news.set()
 
-    def new_turn(self, turn: int, *, prepared: bool = False) -> Playout:
-        """The speech of an attempt at a turn; of a prepared one nothing leaves before `open`."""
-        self._playout = Playout(turn, self._rate_hz, self._lead_s, shut=prepared)
+    def new_turn(self, turn: int, *, shut: bool = False) -> Playout:
+        """The speech of an attempt at a turn, from now on the one that goes out; of one that is
+        shut, not before `open`. Whoever adds to it tells by `stir`."""
+        self._playout = Playout(turn, self._rate_hz, self._lead_s, shut=shut)
         return self._playout
 
-    def play(self, number: int, audio: Audio) -> float:
-        """More of a phrase's sound; its seconds so far. ValueError when no turn is on."""
-        seconds = self._on().add(number, audio)
-        self._news.set()
-        return seconds
-
-    def begin(self, text: str) -> int:
-        return self._on().begin(text)
-
-    def end(self, number: int) -> None:
-        self._on().end(number)
+    def stir(self) -> None:
+        """There is something new to be sent, perhaps."""
         self._news.set()
 
-    def _on(self) -> Playout:
-        if self._playout is None:
-            raise ValueError("no turn is being spoken")
-        return self._playout
-
-    @property
-    def position(self) -> Position:
+    def position(self, now_s: float) -> Position:
         """How much of the turn has played, by our own clock."""
-        return self._playout.position(self._now_s()) if self._playout else BEGINNING
+        return self._playout.position(now_s) if self._playout else BEGINNING
 
     def open(self) -> None:
         """Let the turn's speech go out, from the first sample that was not heard."""
-        self._on().open()
-        self._news.set()
+        if self._playout:
+            self._playout.open()
+            self._news.set()
 
-    def hold(self) -> None:
+    def hold(self, now_s: float) -> None:
         """Fall silent, here and, by `Clear`, at the caller's end; keep what was not heard."""
-        if self._playout and self._playout.hold(self._now_s()):
+        if self._playout and self._playout.hold(now_s):
             self.put(Clear())
 
     def drop(self) -> None:
         """Fall silent and forget the turn's speech."""
-        self.hold()
+        self.hold(self._now_s())
         self._playout = None
 
     def underruns(self) -> int:
         """How often the turn's speech has run dry, counted once."""
         return self._playout.take_underruns() if self._playout else 0
 
-    async def room(self) -> None:
+    async def room(self, playout: Playout) -> None:
         """Wait until the caller begins to hear the last phrase that is ready."""
-        while self._playout and self._playout.phrases_waiting:
+        while playout.phrases_waiting:
             self._begun.clear()
             await self._begun.wait()
 

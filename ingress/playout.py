@@ -58,7 +58,7 @@ class Line:
         shortest = round(MIN_CHUNK_S * self._rate_hz)
         first = round(begin_s * self._rate_hz)
         there = len(self._samples) - (0 if self.whole else shortest)
-        if first >= there:
+        if first >= there or (not self.whole and there - first < shortest):
             return None
         end = first + round(length_s * self._rate_hz)
         end = there if there - end < shortest else end

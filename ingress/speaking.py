@@ -6,18 +6,19 @@ takes to stop it. A phrase is synthesised while the one before it is heard, not 
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from configs.agents import Agent
 from conversation.commands import Reply, Say
 from conversation.events import Event, LineEnded, PhraseSpoken, ReplyEnded, ReplyFailed
 from conversation.fallbacks import FailureClass
 from conversation.phrases import PhraseStream
-from conversation.spoken import Word
+from conversation.spoken import Phrase, Position, Word, heard_text
 from ingress.backends import BackendError, Backends, ReplyOptions, Speech, Voice, closing
 from ingress.lines import FixedLines
 from ingress.model_time import ModelTime
 from ingress.outbox import Outbox
+from ingress.playout import Playout
 from ingress.stages import Stage
 
 Phrases = asyncio.Queue[str | BackendError | None]
@@ -39,14 +40,14 @@ class Speaking:
     def voice(self) -> Voice:
         return Voice(self.agent.voice, self.agent.speed)
 
-    async def reply(self, command: Reply, spent: ModelTime) -> None:
+    async def reply(self, command: Reply, playout: Playout, spent: ModelTime) -> None:
         """The model's answer, spoken while it is still being written."""
         phrases: Phrases = asyncio.Queue()
         failed: BackendError | None = None
         async with asyncio.TaskGroup() as tasks:
             thinking = tasks.create_task(self._think(command, phrases, spent), name="think")
             try:
-                await self._speak_all(command.attempt, phrases, spent)
+                await self._speak_all(command.attempt, phrases, playout, spent)
             except BackendError as error:
                 failed = error
                 thinking.cancel()
@@ -55,11 +56,11 @@ class Speaking:
         else:
             self.step(ReplyEnded(command.attempt))
 
-    async def say(self, command: Say, spent: ModelTime) -> None:
+    async def say(self, command: Say, playout: Playout, spent: ModelTime) -> None:
         """A fixed line: kept speech if there is any, else spoken now, else left out."""
         unspoken = ""
         try:
-            await self._speak(command.attempt, command.text, spent)
+            await self._speak(command.attempt, command.text, playout, spent)
         except BackendError as error:
             unspoken = str(error)
         self.step(LineEnded(command.attempt, unspoken))
@@ -91,36 +92,44 @@ class Speaking:
             self.reached("first_phrase")
             phrases.put_nowait(phrase)
 
-    async def _speak_all(self, attempt: int, phrases: Phrases, spent: ModelTime) -> None:
+    async def _speak_all(
+        self, attempt: int, phrases: Phrases, playout: Playout, spent: ModelTime
+    ) -> None:
         spoken = 0
         while (phrase := await phrases.get()) is not None:
             if isinstance(phrase, BackendError):
                 raise phrase
-            await self.outbox.room()
-            spoken += await self._speak(attempt, phrase, spent)
+            await self.outbox.room(playout)
+            spoken += await self._speak(attempt, phrase, playout, spent)
         if not spoken:
             raise BackendError(FailureClass.UNKNOWN, "the model's reply has no words to speak")
 
-    async def _speak(self, attempt: int, text: str, spent: ModelTime) -> bool:
-        """Put a phrase into the outbox; False when there is nothing in it to be said."""
+    async def _speak(self, attempt: int, text: str, playout: Playout, spent: ModelTime) -> bool:
+        """Put a phrase into the playout; False when there is nothing in it to be said."""
+        spoken = Phrase(text)
         number: int | None = None
-        words: tuple[Word, ...] = ()
-        seconds = 0.0
         try:
             async with closing(self._speech(text, spent)) as pieces:
                 async for speech in pieces:
                     if number is None:
                         self.reached("first_audio")
-                        number = self.outbox.begin(text)
-                    words += tuple(
-                        Word(w.text, w.start_s + seconds, w.end_s + seconds) for w in speech.words
-                    )
-                    seconds = self.outbox.play(number, speech.audio)
-                    self.step(PhraseSpoken(attempt, number, text, seconds, words))
+                        number = playout.begin(text)
+                    words = spoken.words + later(speech.words, spoken.seconds)
+                    spoken = Phrase(text, playout.add(number, speech.audio), words)
+                    self.outbox.stir()
+                    self._tell(attempt, number, spoken)
+        except BackendError:
+            if number is not None:  # the caller hears what there is of it, and no more
+                self._tell(attempt, number, replace(spoken, text=so_far(spoken)))
+            raise
         finally:
             if number is not None:
-                self.outbox.end(number)
+                playout.end(number)
+                self.outbox.stir()
         return number is not None
+
+    def _tell(self, attempt: int, number: int, spoken: Phrase) -> None:
+        self.step(PhraseSpoken(attempt, number, spoken.text, spoken.seconds, spoken.words))
 
     async def _speech(self, text: str, spent: ModelTime) -> AsyncIterator[Speech]:
         if kept := self.lines.find(text, self.voice):
@@ -133,3 +142,12 @@ class Speaking:
             async with closing(spoken) as pieces:
                 async for speech in pieces:
                     yield speech
+
+
+def later(words: tuple[Word, ...], seconds: float) -> tuple[Word, ...]:
+    return tuple(Word(w.text, w.start_s + seconds, w.end_s + seconds) for w in words)
+
+
+def so_far(spoken: Phrase) -> str:
+    """The words of a phrase that its sound holds."""
+    return heard_text([spoken], Position(0, spoken.seconds))

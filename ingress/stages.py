@@ -22,6 +22,14 @@ class Stages:
         """It did not."""
         self._next = None
 
+    def begin_anew(self) -> None:
+        """The turn goes on with a further utterance: the times count from that one's end."""
+        self.forget()
+        self._voice_end_s = None
+        if self._next:
+            self.begin(*self._next)
+            self._next = None
+
     def begin(self, now_s: float, silence_ms: float) -> None:
         """The endpoint came at `now_s`, `silence_ms` after the caller's last speech sample. What
         was reached before that sample belongs to no turn."""

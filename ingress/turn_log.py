@@ -50,6 +50,8 @@ class TurnLog:
             case Note(kind, text):
                 self._log.info(kind, text=text)
                 self._outbox.put(Noted(f"{kind}: {text}"))
+                if kind == "continued":
+                    self._stages.begin_anew()
                 if kind == "queue_full":
                     self._metrics.count("parley_queued_turns_refused_total")
 
@@ -86,6 +88,5 @@ class TurnLog:
                 self._metrics.count("parley_barge_ins_total", outcome="held")
             case Resume():
                 self._metrics.count("parley_barge_ins_total", outcome="resumed")
-                self._stages.begin_no_more()
             case _:
                 pass

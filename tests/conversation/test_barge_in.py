@@ -1,5 +1,7 @@
 """The caller speaks while the agent does: held, then interrupted or gone on."""
 
+from dataclasses import replace
+
 import pytest
 
 from conversation.backchannels import BACKCHANNELS, interrupts
@@ -83,7 +85,7 @@ def test_words_interrupt_and_the_history_keeps_those_heard(said):
     state, commands = run(state, Paused(NOW), Transcribed(1, said))
     heard = "One two three four. Five six seven"
     kinds = [type(command) for command in commands]
-    assert kinds == [Transcribe, DropTurn, CloseTurn, Warm, Reply]
+    assert kinds == [Transcribe, DropTurn, CloseTurn, Reply]
     assert commands[2] == CloseTurn(1, "interrupted", heard)
     assert commands[-1].prepared
     assert commands[-1].messages[-2] == Message("assistant", heard + "\u2014")
@@ -92,8 +94,10 @@ def test_words_interrupt_and_the_history_keeps_those_heard(said):
 
 
 def test_a_voice_that_lasts_interrupts_without_a_word():
-    state, commands = run(speaking(), *voice(0.1), SpeechSustained())
-    assert commands == [Hold(), DropTurn(), CloseTurn(1, "interrupted", "One two three four.")]
+    state, commands = run(speaking(warms_prefix=True), *voice(0.1), SpeechSustained())
+    assert commands[:2] == [Hold(), DropTurn()]
+    assert commands[2] == CloseTurn(1, "interrupted", "One two three four.")
+    assert isinstance(commands[3], Warm)  # while the caller speaks
     _, commands = run(state, ended(LATER), Transcribed(1, "okay"))
     assert commands[-1].messages[-1] == Message("user", "okay")  # it had the floor
 
@@ -149,6 +153,22 @@ def test_whoever_may_not_interrupt_is_answered_afterwards_if_it_was_a_turn():
     assert commands[-1] == Note("backchannel", "mm-hm")
     state, commands = run(state, *spoken(2, "and Monday?", 2 * LATER))
     assert commands[-2:] == [Understood(1, "and Monday?"), Note("queued", "and Monday?")]
+
+
+def test_before_anything_was_heard_every_word_counts():
+    state, _ = run(started(), *spoken(text="book it"), SpeechStarted(LATER))
+    state, commands = run(state, Paused(NOW), Transcribed(1, "okay, yes"))
+    assert DropTurn() in commands
+    assert run(state, ended(LATER))[1][0] == Understood(state.turn, "okay, yes")
+
+
+def test_a_goodbye_that_was_interrupted_ends_no_later_turn():
+    state = replace(started(), failures=2)
+    state, _ = run(state, *spoken(), SpeechStarted(LATER))
+    state, _ = run(state, ReplyFailed(0, FailureClass.SERVER, "down"))
+    assert state.leaving and state.held
+    state, _ = run(state, SpeechSustained(), ended(LATER), Transcribed(1, "still there?"))
+    assert not state.leaving and state.phase == "replying"
 
 
 def test_a_greeting_is_interrupted_like_a_reply():

@@ -86,7 +86,7 @@ class Work:
                 assert all(a != b for a, b in itertools.pairwise(roles))
             case Say(_, attempt, _):
                 assert self.alive in (None, attempt), "two turns are alive"
-                self.alive, self.audible = attempt, not state.held
+                self.alive, self.audible = attempt, not state.held  # as `TurnWork.say` does
             case Release() | Resume():
                 assert self.alive is not None and not self.audible
                 self.audible = True

@@ -186,3 +186,16 @@ def test_speech_of_any_rate_goes_out_at_the_lines():
     assert len(heard) == pytest.approx(8_000, abs=8)
     peak = np.argmax(np.abs(np.fft.rfft(heard.astype(float))))
     assert abs(peak * 8_000 / len(heard) - 440) < 2
+
+
+def test_no_chunk_of_a_growing_phrase_is_shorter_than_a_frame():
+    playout = Playout(1, RATE_HZ, 0.2, shut=False)
+    number, sent, now_s = playout.begin("growing"), [], 0.0
+    for _ in range(40):
+        playout.add(number, sound(0.0125))
+        sent += playout.due(now_s, 0)
+        now_s += 0.0125
+    playout.end(number)
+    sent += [output for _, output in run_out(playout, now_s)]
+    lengths = [output.audio.seconds for output in sent if isinstance(output, Play)]
+    assert min(lengths) >= 0.02 and sum(lengths) == pytest.approx(0.5)

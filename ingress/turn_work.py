@@ -1,0 +1,53 @@
+"""What is under way for the turn that is prepared or spoken: its task, its speech, its cost."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from conversation.commands import Reply, Say
+from conversation.spoken import BEGINNING
+from conversation.state import Conversation
+from ingress.metrics import Metrics
+from ingress.model_time import ModelTime
+from ingress.outbox import Outbox
+from ingress.playout import Playout
+from ingress.speaking import Speaking
+
+
+class TurnWork:
+    """One call's, one turn at a time."""
+
+    def __init__(
+        self, speaking: Speaking, outbox: Outbox, metrics: Metrics, now_s: Callable[[], float]
+    ) -> None:
+        self._speaking, self._outbox = speaking, outbox
+        self._metrics, self._now_s = metrics, now_s
+        self._task: asyncio.Task[None] | None = None
+        self._playout: Playout | None = None
+        self._spent = ModelTime(now_s)
+
+    def reply(self, command: Reply, tasks: asyncio.TaskGroup) -> None:
+        self._playout = self._outbox.new_turn(command.turn, shut=command.prepared)
+        self._spent = ModelTime(self._now_s)
+        work = self._speaking.reply(command, self._playout, self._spent)
+        self._start(command.turn, work, tasks)
+
+    def say(self, command: Say, state: Conversation, tasks: asyncio.TaskGroup) -> None:
+        """A greeting begins a turn's speech; a fallback line follows what was spoken of it."""
+        if self._playout is None or not state.sent:
+            self._playout = self._outbox.new_turn(command.turn, shut=state.held)
+        work = self._speaking.say(command, self._playout, self._spent)
+        self._start(command.turn, work, tasks)
+
+    def _start(self, turn: int, work: Coroutine[Any, Any, None], tasks: asyncio.TaskGroup) -> None:
+        self._task = tasks.create_task(work, name=f"turn-{turn}")
+
+    def drop(self) -> None:
+        """Stop it, and take back what was not heard. What was for nothing is told as wasted."""
+        spent = self._spent
+        unheard = self._outbox.position(self._now_s()) == BEGINNING
+        if self._task:
+            self._task.cancel()
+            if unheard:
+                self._task.add_done_callback(lambda _: spent.tell_wasted(self._metrics))
+        self._outbox.drop()
