@@ -32,7 +32,7 @@ MOST_SPACING_S = 0.37
 BARGE_AFTER_S = (0.7, 2.6)
 """Into an answer of 4 s: in its first sentence, and in its second."""
 
-TRIES = 3
+TRIES = 2
 MOST_OTHERS = 0.1
 """Of the bot's core, used by strangers: above it a figure is of the machine and not of the bot."""
 
@@ -150,7 +150,7 @@ def capacity(
 
 
 def counted(callers: Callers, running: Running, calls: int, turns: int) -> Sample:
-    """A run that counts, if one of three does. One that was quick enough needs no second: late
+    """A run that counts, if one of two does. One that was quick enough needs no second: late
     callers and strangers on the core make answers later, never sooner."""
     run: Sample = {}
     for _ in range(TRIES):

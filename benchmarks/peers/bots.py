@@ -21,7 +21,7 @@ from deployments.local_cluster import free_ports
 
 SILENCE_MS = 200
 
-PEERS_LEVELS = (8, 12, 16, 24, 32, 40)
+PEERS_LEVELS = (8, 12, 16, 24, 32, 40, 48, 64)
 OUR_LEVELS = (64, 96, 128, 160, 192, 224)
 
 MOST_CALLS = 300
