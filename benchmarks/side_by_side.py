@@ -204,7 +204,7 @@ def versions() -> dict[str, str]:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(json=False)
-    parser.add_argument("--quick", action="store_true", help="about 20 minutes, not an hour")
+    parser.add_argument("--quick", action="store_true", help="about 25 minutes, not an hour")
     parser.add_argument("--rows", nargs="+", choices=tuple(ROWS), default=tuple(ROWS))
     parser.add_argument("--bots", nargs="+", choices=tuple(bots()), default=tuple(bots()))
     parser.add_argument(
