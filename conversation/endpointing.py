@@ -1,7 +1,7 @@
 """Cut a line's voice probabilities into utterances. Time is counted in samples, not by a clock.
 
-Owns neither sound nor model: it is told one probability per window of 32 ms, and at a pause, by
-whoever asked a model, whether the sentence seemed complete.
+Owns neither sound nor model: it is told one probability per window of 32 ms, up to where the line
+was loud, and at a pause, by whoever asked a model, whether the sentence seemed complete.
 """
 
 from collections.abc import Iterator
@@ -62,6 +62,7 @@ class Endpointer:
         "_end_after_ms",
         "_first",
         "_limits",
+        "_line",
         "_now",
         "_paused",
         "_run",
@@ -75,10 +76,11 @@ class Endpointer:
     def __init__(self, thresholds: Thresholds) -> None:
         self._limits = thresholds
         self.talking = False
-        self._now = 0  # samples heard
+        self._now = 0  # samples in whole windows
+        self._line = 0  # samples heard, of a window that is not whole too
         self._start = 0  # where the voice began
         self._first = 0  # where the utterance begins: before the voice, after the last utterance
-        self._voice_end = 0  # end of the last voiced window
+        self._voice_end = 0  # end of the last voice
         self._voiced = 0  # voiced samples since the speech began or was resumed
         self._sustained = False  # told already
         self._paused = False
@@ -95,13 +97,13 @@ class Endpointer:
 
     @property
     def voice_end_sample(self) -> int:
-        """Behind the last voiced window."""
+        """Behind the last voice."""
         return self._voice_end
 
     @property
     def silent_ms(self) -> float:
         """How long the caller has not been voiced, while `talking`."""
-        return (self._now - self._voice_end) * 1_000 / RATE_HZ
+        return (self._line - self._voice_end) * 1_000 / RATE_HZ
 
     def judge(self, utterance: Utterance, *, complete: bool) -> None:
         """The utterance of a `Paused` is, or is not, a whole sentence: wait shorter or longer for
@@ -111,17 +113,32 @@ class Endpointer:
             waits_ms = limits.complete_silence_ms if complete else limits.incomplete_silence_ms
             self._end_after_ms = waits_ms
 
-    def push(self, probability: float) -> Iterator[SpeechEvent]:
+    def push(self, probability: float, loud_until: int | None = None) -> Iterator[SpeechEvent]:
+        """The next window. It has voice if the model says so and the line was loud in it;
+        `loud_until` is the sample behind the line's last sound, None for all of it
+        (`audio.fading`)."""
         self._now += WINDOW_SAMPLES
+        self._line = self._now
         floor = self._limits.speech_threshold - (HYSTERESIS if self.talking else 0)
-        voiced = probability >= floor
+        loud_until = self._now if loud_until is None else min(loud_until, self._now)
+        voiced = probability >= floor and loud_until > self._now - WINDOW_SAMPLES
         if not self.talking:
             if voiced and self._begins():
                 yield SpeechStarted(self._start)
             return
-        yield from self._on_voice() if voiced else self._on_silence()
+        if voiced:
+            yield from self._on_voice(loud_until)
+        else:
+            self._run = 0
+            yield from self._on_silence()
         if self.talking and self._now - self._first >= self._limits.max_utterance_s * RATE_HZ:
             yield self._cut(self._now, complete=False)
+
+    def wait(self, heard: int, loud_until: int) -> Iterator[SpeechEvent]:
+        """The line is at sample `heard`, within a window. Silence need not wait for its end."""
+        self._line = max(heard, self._line)
+        if self.talking and not self._run and loud_until <= self._now:
+            yield from self._on_silence()
 
     def _begins(self) -> bool:
         """A voiced window while nobody spoke: whether it makes speech."""
@@ -136,7 +153,7 @@ class Endpointer:
         self._first = max(self._first, self._start - samples_in(limits.preroll_ms), 0)
         return True
 
-    def _on_voice(self) -> Iterator[SpeechEvent]:
+    def _on_voice(self, loud_until: int) -> Iterator[SpeechEvent]:
         if self._paused:
             self._run += 1
             if self._run < RESUMED_WINDOWS:
@@ -144,14 +161,13 @@ class Endpointer:
             self._paused = self._sustained = False
             self._voiced = (RESUMED_WINDOWS - 1) * WINDOW_SAMPLES
             yield SpeechResumed(self._now - RESUMED_WINDOWS * WINDOW_SAMPLES)
-        self._voice_end = self._now
+        self._voice_end = loud_until
         self._voiced += WINDOW_SAMPLES
         if self._voiced >= samples_in(self._limits.interruption_ms) and not self._sustained:
             self._sustained = True
             yield SpeechSustained()
 
     def _on_silence(self) -> Iterator[SpeechEvent]:
-        self._run = 0
         limits, silent_ms = self._limits, self.silent_ms
         if not self._paused and silent_ms >= limits.pause_ms:
             self._paused, self._end_after_ms = True, limits.silence_ms
@@ -159,11 +175,11 @@ class Endpointer:
         if silent_ms >= (self._end_after_ms if self._paused else limits.silence_ms):
             self.talking = self._paused = False
             yield self._cut(self._utterance().end_sample, complete=True)
-            self._start = self._now
+            self._start = self._line
 
     def _utterance(self) -> Utterance:
         end = max(self._voice_end + samples_in(TAIL_MS), self._first + WINDOW_SAMPLES)
-        return Utterance(self._first, min(end, self._now), self._voice_end)
+        return Utterance(self._first, min(end, self._line), self._voice_end)
 
     def _cut(self, end: int, *, complete: bool) -> SpeechEnded:
         utterance = Utterance(self._first, end, min(self._voice_end, end))

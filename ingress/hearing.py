@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from audio.fading import Fading
 from audio.pcm import Audio
 from audio.voice_activity import RATE_HZ, SileroModel, VoiceActivity
 from configs.schema import Listening
@@ -47,7 +48,7 @@ class Hearing:
     """Takes audio at 8 kHz, gives speech events, and the audio of their utterances."""
 
     def __init__(self, model: SileroModel, thresholds: Thresholds) -> None:
-        self._activity = VoiceActivity(model)
+        self._activity, self._fading = VoiceActivity(model), Fading()
         self._endpointer = Endpointer(thresholds)
         self._kept = bytearray()  # int16, native order
         self._kept_from = 0  # the sample at which it begins
@@ -78,8 +79,11 @@ class Hearing:
             raise ValueError(f"audio at {audio.rate_hz} Hz; a line is heard at {RATE_HZ} Hz")
         self._kept += audio.samples.tobytes()
         self.samples_heard += len(audio.samples)
+        self._fading.push(audio.samples)
+        loud_until = self._fading.loud_until
         for probability in self._activity.push(audio.samples):
-            yield from self._endpointer.push(probability)
+            yield from self._endpointer.push(probability, loud_until)
+        yield from self._endpointer.wait(self.samples_heard, loud_until)
         self._forget()
 
     def audio_of(self, utterance: Utterance) -> Audio:

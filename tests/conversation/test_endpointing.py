@@ -101,6 +101,42 @@ def test_a_complete_sentence_ends_early_and_an_incomplete_one_late(complete, sil
     assert hear(endpointer, (0, 80))[-1].silence_ms == silence_ms
 
 
+def test_silence_counts_from_where_the_voice_has_faded_though_the_model_still_believes_in_it():
+    endpointer = Endpointer(Thresholds(silence_ms=200))
+    events = hear(endpointer, (0.9, 39))
+    faded = 40 * WINDOW_SAMPLES - 64
+    events += endpointer.push(0.9, faded)
+    for window in range(40, 50):
+        events += endpointer.push(0.9, faded)
+        events += endpointer.wait((window + 1) * WINDOW_SAMPLES + 160, faded)
+    *_, pause, end = events
+    assert type(pause) is Paused and pause.utterance.voice_end_sample == faded
+    assert type(end) is SpeechEnded and 200 <= end.silence_ms < 232
+
+
+def test_a_frame_ends_the_silence_within_a_window():
+    endpointer = Endpointer(Thresholds(silence_ms=200))
+    hear(endpointer, (0.9, 40), (0, 5))
+    heard = 45 * WINDOW_SAMPLES
+    assert [*endpointer.wait(heard + 160, 40 * WINDOW_SAMPLES)] == []  # 180 ms
+    (end,) = endpointer.wait(heard + 320, 40 * WINDOW_SAMPLES)
+    assert end.silence_ms == 200 and not endpointer.talking
+
+
+def test_a_loud_line_ends_nothing_by_itself():
+    endpointer = Endpointer(Thresholds(silence_ms=200))
+    hear(endpointer, (0.9, 40), (0, 5))
+    assert [*endpointer.wait(45 * WINDOW_SAMPLES + 240, 45 * WINDOW_SAMPLES + 192)] == []
+
+
+def test_a_voice_that_goes_on_is_not_ended_by_the_frame_before_its_second_window():
+    endpointer = Endpointer(Thresholds(silence_ms=200))
+    hear(endpointer, (0.9, 40), (0, 5))
+    line = 46 * WINDOW_SAMPLES
+    assert [*endpointer.push(0.9, line)] == [] == [*endpointer.wait(line + 250, line)]
+    assert [type(event) for event in endpointer.push(0.9, line + WINDOW_SAMPLES)] == [SpeechResumed]
+
+
 def test_a_judgement_of_an_earlier_pause_counts_no_more():
     endpointer = Endpointer(Thresholds())
     (*_, pause) = hear(endpointer, (0.9, 10), (0, 4))
