@@ -113,20 +113,24 @@ class Endpointer:
             waits_ms = limits.complete_silence_ms if complete else limits.incomplete_silence_ms
             self._end_after_ms = waits_ms
 
+    def voiced(self, probability: float) -> bool:
+        """Whether the model's probability means voice, now."""
+        floor = self._limits.speech_threshold - (HYSTERESIS if self.talking else 0)
+        return probability >= floor
+
     def push(self, probability: float, loud_until: int | None = None) -> Iterator[SpeechEvent]:
-        """The next window. It has voice if the model says so and the line was loud in it;
-        `loud_until` is the sample behind the line's last sound, None for all of it
-        (`audio.fading`)."""
+        """The next window. Speech begins with voice by the model; from then on a window has voice
+        if the model says so and the line was loud in it. `loud_until` is the sample behind the
+        line's last sound, None for all of it (`audio.fading`)."""
         self._now += WINDOW_SAMPLES
         self._line = self._now
-        floor = self._limits.speech_threshold - (HYSTERESIS if self.talking else 0)
-        loud_until = self._now if loud_until is None else min(loud_until, self._now)
-        voiced = probability >= floor and loud_until > self._now - WINDOW_SAMPLES
+        voiced = self.voiced(probability)
         if not self.talking:
             if voiced and self._begins():
                 yield SpeechStarted(self._start)
             return
-        if voiced:
+        loud_until = self._now if loud_until is None else min(loud_until, self._now)
+        if voiced and loud_until > self._now - WINDOW_SAMPLES:
             yield from self._on_voice(loud_until)
         else:
             self._run = 0

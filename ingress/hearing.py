@@ -13,7 +13,7 @@ from audio.pcm import Audio
 from audio.voice_activity import RATE_HZ, SileroModel, VoiceActivity
 from configs.schema import Listening
 from conversation.endpointing import Endpointer, SpeechEvent, Thresholds
-from conversation.events import Utterance
+from conversation.events import SpeechStarted, Utterance
 
 SAMPLE_BYTES = 2
 
@@ -82,7 +82,11 @@ class Hearing:
         self._fading.push(audio.samples)
         loud_until = self._fading.loud_until
         for probability in self._activity.push(audio.samples):
-            yield from self._endpointer.push(probability, loud_until)
+            self._fading.judge(voiced=self._endpointer.voiced(probability))
+            for event in self._endpointer.push(probability, loud_until):
+                if isinstance(event, SpeechStarted):
+                    self._fading.begin()
+                yield event
         yield from self._endpointer.wait(self.samples_heard, loud_until)
         self._forget()
 

@@ -14,6 +14,7 @@ from audio.resampling import resample
 from audio.voice_activity import SileroModel, VoiceActivity
 from conversation.endpointing import Endpointer, Thresholds
 from conversation.events import SpeechEnded
+from ingress.hearing import Hearing
 
 CLIPS = sorted((Path(__file__).parent.parent / "data").glob("librivox-*.wav"))
 SILENCE = np.zeros(RATE_HZ, np.int16)
@@ -24,27 +25,42 @@ def tone(seconds, peak):
     return (peak * np.sin(times * 2 * np.pi * 200 / RATE_HZ)).astype(np.int16)
 
 
+def hear(fading, *sounds, voiced=True):
+    """In windows of 32 ms, as Silero takes them."""
+    line = np.concatenate(sounds)
+    for at in range(0, len(line), 256):
+        fading.push(line[at : at + 256])
+        fading.judge(voiced=voiced)
+
+
 def test_it_tells_the_block_in_which_the_sound_ends():
     fading = Fading()
-    fading.push(np.concatenate([tone(0.5, 10_000), SILENCE]))
-    assert 0.5 * RATE_HZ <= fading.loud_until < 0.5 * RATE_HZ + BLOCK_SAMPLES
+    hear(fading, tone(0.512, 10_000))
+    hear(fading, SILENCE, voiced=False)
+    assert fading.loud_until == 0.512 * RATE_HZ
 
 
 def test_what_is_much_softer_than_the_voice_is_none_of_it():
     fading = Fading()
-    fading.push(np.concatenate([tone(0.5, 10_000), tone(0.5, 100)]))  # -40 dB
-    assert fading.loud_until <= 0.51 * RATE_HZ
-    fading.push(tone(0.1, 400))  # -28 dB
-    assert fading.loud_until >= 1.09 * RATE_HZ
+    hear(fading, tone(0.512, 10_000), tone(0.512, 100))  # -40 dB
+    assert fading.loud_until <= 0.52 * RATE_HZ
+    hear(fading, tone(0.096, 400))  # -28 dB
+    assert fading.loud_until >= 1.1 * RATE_HZ
 
 
-def test_a_bang_is_forgotten():
+def test_a_bang_that_is_no_voice_makes_no_voice_a_soft_one():
     fading = Fading()
-    fading.push(tone(0.064, 32_000))
-    for _ in range(20):
-        fading.push(SILENCE)
-    fading.push(tone(0.1, 200))  # -44 dB of the bang
-    assert fading.loud_until >= 20.1 * RATE_HZ
+    hear(fading, tone(0.064, 32_000), SILENCE, voiced=False)
+    hear(fading, tone(0.096, 200))  # -44 dB of the bang
+    assert fading.loud_until >= 1.15 * RATE_HZ
+
+
+def test_who_speaks_softly_after_a_loud_utterance_is_heard():
+    fading = Fading()
+    hear(fading, tone(0.512, 32_000), SILENCE)
+    fading.begin()
+    hear(fading, tone(0.096, 200))
+    assert fading.loud_until >= 1.6 * RATE_HZ
 
 
 @given(st.lists(st.integers(0, 500), max_size=30))
@@ -52,6 +68,8 @@ def test_it_does_not_matter_how_the_line_is_cut(sizes):
     line = np.concatenate([tone(0.3, 9_000), SILENCE[:3_000], tone(0.2, 3_000), SILENCE[:4_000]])
     line = line[: sum(sizes)]
     pieces, whole = Fading(), Fading()
+    for one in (pieces, whole):
+        hear(one, tone(0.032, 9_000))
     at = 0
     for size in sizes:
         pieces.push(line[at : at + size])
@@ -61,16 +79,18 @@ def test_it_does_not_matter_how_the_line_is_cut(sizes):
 
 
 def ends(line, *, by_loudness):
-    """Endpoints of a line: where the voice ended, and how long that took to be told."""
-    activity, fading = VoiceActivity(SileroModel()), Fading()
-    endpointer, found = Endpointer(Thresholds()), []
+    """Where the endpoints of a line were told."""
+    if by_loudness:
+        hearing = Hearing(SileroModel(), Thresholds())
+        return [
+            at + 160
+            for at in range(0, len(line), 160)
+            for event in hearing.push(Audio(line[at : at + 160], RATE_HZ))
+            if isinstance(event, SpeechEnded)
+        ]
+    activity, endpointer, found = VoiceActivity(SileroModel()), Endpointer(Thresholds()), []
     for at in range(0, len(line), 160):
-        frame = line[at : at + 160]
-        fading.push(frame)
-        until = fading.loud_until if by_loudness else None
-        events = [e for p in activity.push(frame) for e in endpointer.push(p, until)]
-        if by_loudness:
-            events += endpointer.wait(at + 160, until)
+        events = [e for p in activity.push(line[at : at + 160]) for e in endpointer.push(p)]
         found += [at + 160 for event in events if isinstance(event, SpeechEnded)]
     return found
 
@@ -86,3 +106,15 @@ def test_recorded_speech_ends_sooner_and_is_split_no_more_often(clip, shift):
     by_silero, by_both = ends(line, by_loudness=False), ends(line, by_loudness=True)
     assert len(by_both) == len(by_silero)
     assert all(a <= b + 160 for a, b in zip(by_both, by_silero, strict=True))
+
+
+def test_a_quiet_caller_is_heard_after_a_bang():
+    samples, rate_hz = soundfile.read(CLIPS[0], dtype="int16")
+    speech = resample(Audio(samples, rate_hz), RATE_HZ).samples
+    softly = (speech / np.abs(speech).max() * 32_768 * 10 ** (-32 / 20)).astype(np.int16)
+    noise = np.random.default_rng(1)
+    line = noise.normal(0, 10, len(speech) + 3 * RATE_HZ).astype(np.int16)
+    line[2 * RATE_HZ :][: len(speech)] += softly
+    alone = len(ends(line, by_loudness=True))
+    line[RATE_HZ : RATE_HZ + 800] = noise.normal(0, 14_600, 800).clip(-32_768, 32_767)
+    assert len(ends(line, by_loudness=True)) == alone == len(ends(line, by_loudness=False))
