@@ -1,5 +1,6 @@
 """Silero voice activity at the telephone's rate. Owns the model's state for one call; whether a
-probability means speech is decided in `conversation.endpointing`.
+probability means speech is decided in `conversation.endpointing`, and where a voice ends in
+`audio.fading` with it.
 """
 
 import importlib.util

@@ -14,7 +14,7 @@ from benchmarks.report import Detail, Figure, Report
 from benchmarks.running_stack import RunningStack
 from benchmarks.scoring import medians, percentile
 
-MEDIAN_MS = 2_000.0
+MEDIAN_MS = 1_000.0
 WARMING_TURNS = 1
 """The first turn pays for what a model does once; it is left out, and shown."""
 

@@ -177,9 +177,15 @@ def median(values: Iterable[float | None]) -> float | None:
 
 def commit() -> str:
     git = subprocess.run(
-        ("git", "describe", "--always", "--dirty"), cwd=ROOT, capture_output=True, text=True
+        ("git", "status", "--porcelain", "--", ".", ":!benchmarks/RESULTS.*"),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     )
-    return git.stdout.strip() or "unknown"
+    head = subprocess.run(
+        ("git", "rev-parse", "--short", "HEAD"), cwd=ROOT, capture_output=True, text=True
+    )
+    return (head.stdout.strip() or "unknown") + "-dirty" * bool(git.stdout.strip())
 
 
 def machine() -> str:

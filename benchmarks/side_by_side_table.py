@@ -262,8 +262,8 @@ def milliseconds(value: float | None, never: str = "never") -> str:
 
 def spread(values: Iterable[float | None], form: str) -> str:
     """The least and the most of what there is."""
-    there = sorted({form.format(value) for value in values if value is not None}, key=len)
-    return " … ".join(there) or NONE
+    there = sorted(value for value in values if value is not None)
+    return " … ".join(dict.fromkeys(form.format(value) for value in there)) or NONE
 
 
 def met(value: float | None, limit: float, *, least: bool = False) -> str:

@@ -21,7 +21,7 @@ WINDOW_SAMPLES = 256
 """Silero VAD's window at 8 kHz: 32 ms."""
 
 HYSTERESIS = 0.15
-"""Speech goes on down to threshold minus this: Silero VAD's own `neg_threshold`."""
+"""Speech goes on down to threshold minus this, while it is loud: Silero VAD's `neg_threshold`."""
 
 GAP_WINDOWS = 2
 """Unvoiced windows that end a beginning of speech: a stop consonant is shorter."""

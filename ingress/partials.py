@@ -5,8 +5,8 @@ from conversation.events import Utterance
 from ingress.hearing import Hearing
 
 COVERS_MS = 64
-"""Silence behind the voice with which a partial is as good as a final transcript: two windows of
-voice activity, so that an unvoiced last consonant is in it."""
+"""Silence behind the voice with which a partial is as good as a final transcript. What is 35 dB
+under the voice counts as silence (`audio.fading`), so an unvoiced last consonant is before it."""
 
 
 class Partials:

@@ -17,7 +17,7 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     run = commands.add_parser("run", help="many calls at once, step by step: how fast, how well")
     _load(run)
     run.add_argument(
-        "--calls", type=numbers, default=[1, 8, 16, 32], metavar="N,N,…", help="default: 1,8,16,32"
+        "--calls", type=numbers, default=[1, 4, 8, 16], metavar="N,N,…", help="default: 1,4,8,16"
     )
     run.add_argument("--slo-p95-ms", type=over_zero, metavar="MS", help="fail where p95 is over it")
     run.add_argument("--allow-late", action="store_true", help="count steps with a late tester")
