@@ -64,10 +64,11 @@ from ingress.warming import warm
 TICK_S = 0.25
 """How often the pure core is told the time; its limits are seconds to hours."""
 
-LINE_SILENT_S = 0.4
+LINE_SILENT_S = 2.0
 """A line that has sent nothing for so long is taken for silent, so that an endpoint still comes.
-Twilio sends a frame every 20 ms, and none when its own peer sends none; a lost TCP segment holds
-frames back for 0.2 s or a little more (RFC 6298, Linux's least time-out), and they then come."""
+Twilio sends a frame every 20 ms, and none when its own peer sends none. Our choice: a lost TCP
+segment holds frames back for some 0.2 s, a bad network or a busy sender for a second, and they come
+all the same; silence put in their place would cut a sentence in two."""
 
 SEND_TIMEOUT_S = 10.0
 """A peer that has not read for as long as this is gone; Twilio itself drops audio long before."""
@@ -179,12 +180,15 @@ class Call:
                 raise CallOver
 
     async def _tick(self) -> None:
+        ticked_s = self._around.now_s()
         while True:
             now_s = self._around.now_s()
             self._step(Ticked(now_s))
-            if self._hearing.talking and now_s - self._frame_s > LINE_SILENT_S:
+            on_time = now_s - ticked_s < 2 * TICK_S  # else frames may wait for us, not we for them
+            if on_time and self._hearing.talking and now_s - self._frame_s > LINE_SILENT_S:
                 self._hear(silence(now_s - self._frame_s))
                 self._frame_s = now_s
+            ticked_s = now_s
             await asyncio.sleep(TICK_S)
 
     def _hear(self, audio: Audio) -> None:

@@ -95,6 +95,18 @@ async def test_the_endpoint_comes_though_the_line_has_stopped_sending():
     assert line.outcomes == ["answered"]
 
 
+async def test_frames_that_come_late_are_no_silence():
+    async with Line(agent=AGENT) as line:
+        line.silence(200)
+        line.play(SPEECH[:8_000])
+        await asyncio.sleep(1.0)  # the network holds the rest back
+        line.play(SPEECH[8_000:])
+        line.silence()
+        await line.turns(1)
+    assert line.outcomes == ["answered"]
+    assert len(SPEECH) * 0.8 < len(line.models.heard[-1].samples) < len(SPEECH) * 1.3
+
+
 async def test_a_complete_sentence_ends_the_turn_early():
     asked = []
 
