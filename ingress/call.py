@@ -251,7 +251,10 @@ class Call:
                 self._tasks.create_task(work, name="warm")
             case HangUp(reason):
                 self._outbox.put(Closed(reason))
-            case Understood() | CloseTurn() | FallBack() | Note():
+            case CloseTurn():
+                self._turns.record(command)
+                self._work.close()
+            case Understood() | FallBack() | Note():
                 self._turns.record(command)
             case _:
                 self._control(command)

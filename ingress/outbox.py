@@ -62,6 +62,10 @@ class Outbox:
         self.hold(self._now_s())
         self._playout = None
 
+    def forget(self) -> None:
+        """The turn's speech was heard, or never will be: its sound is kept no longer."""
+        self._playout = None
+
     def underruns(self) -> int:
         """How often the turn's speech has run dry, counted once."""
         return self._playout.take_underruns() if self._playout else 0

@@ -42,6 +42,11 @@ class TurnWork:
     def _start(self, turn: int, work: Coroutine[Any, Any, None], tasks: asyncio.TaskGroup) -> None:
         self._task = tasks.create_task(work, name=f"turn-{turn}")
 
+    def close(self) -> None:
+        """The turn is over: keep none of its sound."""
+        self._playout = None
+        self._outbox.forget()
+
     def drop(self) -> None:
         """Stop it, and take back what was not heard. What was for nothing is told as wasted."""
         spent = self._spent
