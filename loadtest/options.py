@@ -45,7 +45,12 @@ def _call(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--wav", type=Path, action="append", help="an utterance; repeat for one a turn, in a cycle")
     add("--turns", type=positive, default=1, help="default: %(default)s")
-    add("--barge-in-after", type=not_negative, metavar="MS", help="speak into each reply but the last")
+    add(
+        "--barge-in-after",
+        type=not_negative,
+        metavar="MS",
+        help="speak into each reply but the last",
+    )
     add("--json", action="store_true", help="one JSON object a turn")
     add("--out", type=Path, help="what was heard: a WAV, or a folder for it (default: here)")
     add("--timeout-s", type=over_zero, default=60.0, help="a turn's (default: %(default)g)")
