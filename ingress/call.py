@@ -253,7 +253,7 @@ class Call:
                 self._outbox.put(Closed(reason))
             case CloseTurn():
                 self._turns.record(command)
-                self._work.close()
+                self._outbox.forget()
             case Understood() | FallBack() | Note():
                 self._turns.record(command)
             case _:

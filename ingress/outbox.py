@@ -24,7 +24,8 @@ class Outbox:
         self._rate_hz, self._lead_s, self._now_s = rate_hz, lead_s, now_s
         self._generation, self._played_out = generation, played_out
         self._ready: deque[Output] = deque()
-        self._playout: Playout | None = None
+        self.playout: Playout | None = None
+        """The speech of the turn that is prepared or spoken."""
         self._news = asyncio.Event()  # for the writer
         self._begun = asyncio.Event()  # for who waits for room
 
@@ -35,8 +36,8 @@ class Outbox:
     def new_turn(self, turn: int, *, shut: bool = False) -> Playout:
         """The speech of an attempt at a turn, from now on the one that goes out; of one that is
         shut, not before `open`. Whoever adds to it tells by `stir`."""
-        self._playout = Playout(turn, self._rate_hz, self._lead_s, shut=shut)
-        return self._playout
+        self.playout = Playout(turn, self._rate_hz, self._lead_s, shut=shut)
+        return self.playout
 
     def stir(self) -> None:
         """There is something new to be sent, perhaps."""
@@ -44,31 +45,31 @@ class Outbox:
 
     def position(self, now_s: float) -> Position:
         """How much of the turn has played, by our own clock."""
-        return self._playout.position(now_s) if self._playout else BEGINNING
+        return self.playout.position(now_s) if self.playout else BEGINNING
 
     def open(self) -> None:
         """Let the turn's speech go out, from the first sample that was not heard."""
-        if self._playout:
-            self._playout.open()
+        if self.playout:
+            self.playout.open()
             self._news.set()
 
     def hold(self, now_s: float) -> None:
         """Fall silent, here and, by `Clear`, at the caller's end; keep what was not heard."""
-        if self._playout and self._playout.hold(now_s):
+        if self.playout and self.playout.hold(now_s):
             self.put(Clear())
 
     def drop(self) -> None:
         """Fall silent and forget the turn's speech."""
         self.hold(self._now_s())
-        self._playout = None
+        self.playout = None
 
     def forget(self) -> None:
         """The turn's speech was heard, or never will be: its sound is kept no longer."""
-        self._playout = None
+        self.playout = None
 
     def underruns(self) -> int:
         """How often the turn's speech has run dry, counted once."""
-        return self._playout.take_underruns() if self._playout else 0
+        return self.playout.take_underruns() if self.playout else 0
 
     async def room(self, playout: Playout) -> None:
         """Wait until the caller begins to hear the last phrase that is ready."""
@@ -82,13 +83,13 @@ class Outbox:
             if self._ready:
                 return self._ready.popleft()
             self._news.clear()
-            if (playout := self._playout) is not None:
+            if (playout := self.playout) is not None:
                 self._ready.extend(playout.due(self._now_s(), self._generation()))
                 self._begun.set()
                 if playout.played_out(self._now_s()):
                     self._played_out()
             if not self._ready:
-                await self._wait(self._playout.due_s() if self._playout else None)
+                await self._wait(self.playout.due_s() if self.playout else None)
 
     async def _wait(self, until_s: float | None) -> None:
         timer = None

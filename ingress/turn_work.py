@@ -10,7 +10,6 @@ from conversation.state import Conversation
 from ingress.metrics import Metrics
 from ingress.model_time import ModelTime
 from ingress.outbox import Outbox
-from ingress.playout import Playout
 from ingress.speaking import Speaking
 
 
@@ -23,29 +22,23 @@ class TurnWork:
         self._speaking, self._outbox = speaking, outbox
         self._metrics, self._now_s = metrics, now_s
         self._task: asyncio.Task[None] | None = None
-        self._playout: Playout | None = None
         self._spent = ModelTime(now_s)
 
     def reply(self, command: Reply, tasks: asyncio.TaskGroup) -> None:
-        self._playout = self._outbox.new_turn(command.turn, shut=command.prepared)
+        playout = self._outbox.new_turn(command.turn, shut=command.prepared)
         self._spent = ModelTime(self._now_s)
-        work = self._speaking.reply(command, self._playout, self._spent)
+        work = self._speaking.reply(command, playout, self._spent)
         self._start(command.turn, work, tasks)
 
     def say(self, command: Say, state: Conversation, tasks: asyncio.TaskGroup) -> None:
         """A greeting begins a turn's speech; a fallback line follows what was spoken of it."""
-        if self._playout is None or not state.sent:
-            self._playout = self._outbox.new_turn(command.turn, shut=state.held)
-        work = self._speaking.say(command, self._playout, self._spent)
+        playout = self._outbox.playout if state.sent else None
+        playout = playout or self._outbox.new_turn(command.turn, shut=state.held)
+        work = self._speaking.say(command, playout, self._spent)
         self._start(command.turn, work, tasks)
 
     def _start(self, turn: int, work: Coroutine[Any, Any, None], tasks: asyncio.TaskGroup) -> None:
         self._task = tasks.create_task(work, name=f"turn-{turn}")
-
-    def close(self) -> None:
-        """The turn is over: keep none of its sound."""
-        self._playout = None
-        self._outbox.forget()
 
     def drop(self) -> None:
         """Stop it, and take back what was not heard. What was for nothing is told as wasted."""

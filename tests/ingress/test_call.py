@@ -234,7 +234,7 @@ async def test_a_turn_that_is_over_leaves_no_sound_behind():
     async with Line(Models(phrase_s=0.5), AGENT) as line:
         line.say()
         await line.turns(1)
-        assert line.call._outbox._playout is None and line.call._work._playout is None
+        assert line.call._outbox.playout is None
         line.say()
         await line.turns(2)
     assert line.outcomes == ["answered"] * 2
