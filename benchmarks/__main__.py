@@ -21,6 +21,8 @@ from benchmarks.kokoro import PHRASES, kokoro
 from benchmarks.memory import SCRIPTED, memory
 from benchmarks.prefix import WARMING_CONVERSATIONS, prefix
 from benchmarks.progress import progress
+from benchmarks.realtime import realtime
+from benchmarks.realtime import steps as realtime_steps
 from benchmarks.recordings import ROOT, clips, questions
 from benchmarks.report import Report
 from benchmarks.running_stack import NoStack, RunningStack, running_stack
@@ -31,7 +33,7 @@ from loadtest.utterance import UnreadableRecording
 from loadtest.webhook import CallRefused
 
 DEFAULT = ROOT / "serve_config.yaml"
-ON_DEFAULT = ("footprint", "first-audio", "words", "calls")
+ON_DEFAULT = ("footprint", "first-audio", "words", "calls", "realtime")
 """In this order on one stack: its memory before it has worked, speed before load."""
 BY_ITSELF = ("memory", "speculation", "transcript", "kokoro", "prefix")
 ALONE = ("prefix", "end-of-turn", "transcript", "kokoro", "speculation")
@@ -49,6 +51,8 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     one = _command(commands, "calls", "simultaneous calls: all answered, none mixed up")
     one.add_argument("--calls", type=up_to_most, default=10, help="default: %(default)s")
     one.add_argument("--turns", type=positive, default=3, help="default: %(default)s")
+    one = _command(commands, "realtime", "first audio over Realtime beside Twilio's, and who else")
+    one.add_argument("--turns", type=positive, default=20, help="on each (default: %(default)s)")
     one = _command(commands, "memory", "what calls take, and leave behind", SCRIPTED)
     one.add_argument("--count", type=positive, default=100, help="calls (default: %(default)s)")
     _command(commands, "footprint", "seconds to start, memory of each process")
@@ -59,6 +63,12 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     one.add_argument("--rounds", type=positive, default=7, help="default: %(default)s")
     one = _command(commands, "prefix", "first token after a cold and a warmed prefix", stack=False)
     one.add_argument("--rounds", type=positive, default=10, help="default: %(default)s")
+    _apart(commands)
+    return parser.parse_args(arguments)
+
+
+def _apart(commands: Any) -> None:
+    """Commands that take neither a stack nor a config."""
     one = commands.add_parser("end-of-turn", help="smart-turn on recorded speech cut at pauses")
     one.add_argument(
         "--recordings", type=Path, default=RECORDINGS, help="a folder as benchmarks/data/turns"
@@ -68,7 +78,6 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     side_by_side.add_options(commands.add_parser("peers", help=what, description=what))
     one = commands.add_parser("all", help="all with a target but end-of-turn: an hour or so")
     one.add_argument("--json", action="store_true", help="one JSON object a benchmark")
-    return parser.parse_args(arguments)
 
 
 def _command(
@@ -112,6 +121,9 @@ def measure_of(given: argparse.Namespace, console: Console) -> Measure:
             case "calls":
                 with progress(console, "calls", given.calls * given.turns) as tell:
                     return await calls(stack, given.calls, given.turns, tell)
+            case "realtime":
+                with progress(console, "realtime", realtime_steps(given.turns)) as tell:
+                    return await realtime(stack, given.turns, tell)
             case "memory":
                 with progress(console, "memory", 3 * given.count + 1) as tell:
                     return await memory(stack, given.count, tell)

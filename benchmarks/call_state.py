@@ -15,6 +15,7 @@ import tracemalloc
 from collections.abc import AsyncIterator, Sequence
 from itertools import repeat
 from pathlib import Path
+from typing import Any
 
 from audio import mulaw
 from audio.pcm import Audio
@@ -29,11 +30,22 @@ from configs.schema import (
 from conversation.endpointing import Thresholds
 from conversation.history import Message
 from deployments.engines.scripted import Replies, Script, Tone
+from deployments.engines.scripted_chat import chat_completions
 from ingress.agents import agent_of, conversation_of
 from ingress.app import replica_of
-from ingress.backends import Backends, ReplyOptions, Speech, Transcript, Voice
+from ingress.backends import (
+    Backends,
+    Piece,
+    RecordingOptions,
+    ReplyOptions,
+    Segment,
+    Speech,
+    Transcript,
+    Voice,
+)
 from ingress.call_log import CallLog
 from ingress.hearing import Hearing
+from ingress.protocols.codec import Wire
 from ingress.protocols.twilio import Start
 from ingress.replica import Replica
 from ingress.security import Secrets
@@ -67,11 +79,24 @@ class _Scripted:
         *,
         first_token_s: float,
         deadline_s: float,
-    ) -> AsyncIterator[str]:
+    ) -> AsyncIterator[Piece]:
         return self._replies.reply(messages, options)
+
+    def chat(
+        self, body: dict[str, Any], *, deadline_s: float
+    ) -> AsyncIterator[str | dict[str, Any]]:
+        return chat_completions(self._replies, body)
 
     def synthesize(self, phrase: str, voice: Voice, *, deadline_s: float) -> AsyncIterator[Speech]:
         return self._tone.synthesize(phrase, voice.speed)
+
+    def recorded(
+        self, recording: Audio, options: RecordingOptions, *, deadline_s: float
+    ) -> AsyncIterator[Segment]:
+        return self._script.recorded(recording.samples.tobytes(), recording.rate_hz)
+
+    async def voices(self, *, deadline_s: float) -> tuple[str, ...]:
+        return ()
 
 
 class _Unmeasured:
@@ -91,7 +116,8 @@ class _Line:
         while True:
             yield await self.inbox.get()
 
-    async def send(self, message: str) -> None:
+    async def send(self, message: Wire) -> None:
+        assert isinstance(message, str)
         frame = json.loads(message)
         if frame["event"] == "mark":
             self.inbox.put_nowait(message)

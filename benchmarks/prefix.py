@@ -23,7 +23,7 @@ from benchmarks.running_stack import NoStack
 from configs.schema import Stack, Vllm
 from conversation.history import Message
 from deployments.local_cluster import local_cluster
-from ingress.backends import ReplyOptions
+from ingress.backends import Piece, ReplyOptions
 
 APP = "prefix"
 LONG_S = 120.0
@@ -48,7 +48,7 @@ RULES = (
     "Deliveries run from Monday to Saturday between eight in the morning and six in the evening. "
 ) * 4
 
-Ask = Callable[[Sequence[Message], ReplyOptions], AsyncIterator[str]]
+Ask = Callable[[Sequence[Message], ReplyOptions], AsyncIterator[Piece]]
 
 
 def conversation(number: int, exchanges: tuple[tuple[str, str], ...] = EXCHANGES) -> list[Message]:

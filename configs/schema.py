@@ -6,11 +6,13 @@ names its path.
 """
 
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, HttpUrl, model_validator
+from pydantic import Field, HttpUrl, field_validator, model_validator
 
 from configs.agents import Agent
 from configs.section import Section
+from configs.webrtc import WebRtc
 
 
 class Whisper(Section):
@@ -67,6 +69,7 @@ class OpenAI(Section):
     warm_prefix: bool = Field(
         default=False, description="as vllm's; for a language model with a prefix cache"
     )
+    tools: bool = Field(default=True, description="whether the language model there can call tools")
 
 
 class ScriptedTranscriber(Section):
@@ -77,12 +80,25 @@ class ScriptedTranscriber(Section):
     latency_ms: float = Field(default=0, ge=0)
 
 
+class ScriptedToolCall(Section):
+    """A reply that calls a tool."""
+
+    tool: str
+    arguments: dict[str, Any] = {}
+
+
 class ScriptedLanguageModel(Section):
     """No model: the replies and latencies given here. `{last}` in a reply is the caller's last
-    message, `{turns}` the number of the caller's messages so far."""
+    message, `{turns}` the number of the caller's messages so far, `{tool_result}` what the last
+    tool answered.
+
+    The replies are taken in order and begin anew after the last. Each message of the caller's asks
+    for one, and so does each result of a tool: after `{tool: …}` stands what is said of its
+    result. Where that tool is not offered, the caller hears so instead.
+    """
 
     engine: Literal["scripted"]
-    replies: tuple[str, ...] = Field(
+    replies: tuple[str | ScriptedToolCall, ...] = Field(
         default=("You said: {last} That was message {turns}.",), min_length=1
     )
     first_token_ms: float = Field(default=0, ge=0)
@@ -95,6 +111,9 @@ class ScriptedSynthesizer(Section):
     engine: Literal["scripted"]
     latency_ms: float = Field(default=0, ge=0)
     ms_per_word: float = Field(default=60, gt=0)
+    voices: tuple[str, ...] = Field(
+        default=("af_heart", "am_michael", "bf_emma"), description="listed; the tone is the same"
+    )
 
 
 class EndOfTurn(Section):
@@ -116,6 +135,13 @@ class Speaking(Section):
         le=2_000,
         description="audio sent ahead of real time: bridges a network's jitter, and what a line "
         "must take back when the caller interrupts",
+    )
+    realtime_lead_ms: int = Field(
+        default=500,
+        ge=40,
+        le=10_000,
+        description="the same over Realtime's WebSocket, whose peer keeps what comes early and "
+        "takes back by itself what was not heard",
     )
 
 
@@ -186,6 +212,35 @@ class Twilio(Section):
         return self
 
 
+class Api(Section):
+    """OpenAI's protocols (/v1) and the page: who may use them, and how much at once. Beyond
+    loopback they are served only when keys are configured."""
+
+    keys_env: str | None = Field(
+        default=None, description="name of the variable that holds the API keys, by commas"
+    )
+    allowed_origins: tuple[str, ...] = Field(
+        default=(),
+        description="of browsers' pages beside our own, as https://HOST or https://HOST:PORT",
+    )
+    max_body_mb: float = Field(default=25, gt=0, le=1_000, description="of an uploaded recording")
+    max_audio_s: float = Field(
+        default=1_800, gt=0, description="of a recording: 32 KB a second in the ingress's memory"
+    )
+    max_requests: int = Field(
+        default=16, ge=1, description="REST requests at once a replica, beside its calls"
+    )
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            parts = urlsplit(origin)
+            if not parts.netloc or origin.lower() != f"{parts.scheme}://{parts.netloc}".lower():
+                raise ValueError(f"{origin!r} is no origin: https://HOST or https://HOST:PORT")
+        return tuple(origin.lower() for origin in origins)
+
+
 class Ingress(Section):
     """One ingress replica's own limits."""
 
@@ -211,7 +266,9 @@ class Stack(Section):
     listening: Listening = Listening()
     speaking: Speaking = Speaking()
     twilio: Twilio = Twilio()
+    api: Api = Api()
     ingress: Ingress = Ingress()
+    webrtc: WebRtc = WebRtc()
 
     @model_validator(mode="after")
     def _agents_exist(self) -> "Stack":
@@ -220,3 +277,18 @@ class Stack(Section):
                 known = ", ".join(sorted(self.agents))
                 raise ValueError(f"no agent named {name!r}; agents: has {known}")
         return self
+
+
+def can_call_tools(stack: Stack) -> bool:
+    """Whether the language model decides by itself when to call a tool that it is offered. vLLM
+    does with a parser for the model's way of writing calls; a scripted model, when its script has
+    a call."""
+    match stack.llm:
+        case Vllm(engine_kwargs=arguments):
+            return bool(
+                arguments.get("enable_auto_tool_choice") and arguments.get("tool_call_parser")
+            )
+        case OpenAI(tools=tools):
+            return tools
+        case ScriptedLanguageModel(replies=replies):
+            return any(isinstance(reply, ScriptedToolCall) for reply in replies)

@@ -4,14 +4,11 @@ Owns what the history keeps. When the caller is understood, `conversation.unders
 when the caller interrupts, `conversation.barge_in`.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from conversation import history
 from conversation.commands import (
-    CloseTurn,
-    Command,
-    Discard,
-    DropTurn,
     FallBack,
     HangUp,
     Note,
@@ -30,13 +27,25 @@ from conversation.events import (
     PlayedOut,
     ReplyEnded,
     ReplyFailed,
+    ToolCalled,
 )
 from conversation.fallbacks import FailureClass
 from conversation.history import Message
-from conversation.spoken import BEGINNING, Phrase, Position, heard_text
+from conversation.spoken import Phrase, Position
 from conversation.state import Conversation, Step
+from conversation.turn_end import close, discard, filled, placed
+from conversation.wishes import Wish
 
-News = PhraseSpoken | Played | PlayedOut | PhraseHeard | ReplyEnded | LineEnded | ReplyFailed
+News = (
+    PhraseSpoken
+    | Played
+    | PlayedOut
+    | PhraseHeard
+    | ReplyEnded
+    | LineEnded
+    | ReplyFailed
+    | ToolCalled
+)
 
 
 def greet(state: Conversation) -> Step:
@@ -44,79 +53,115 @@ def greet(state: Conversation) -> Step:
     greeting = state.policy.greeting
     if not greeting:
         return warmed(replace(state, turn=1))
-    state = replace(state, phase="replying", outcome="greeted")
+    state = begun(state, state.policy.wish, outcome="greeted")
     return state, (Say(state.turn, state.attempt, greeting),)
 
 
-def take(state: Conversation, text: str) -> Step:
-    """The caller has said `text`: answer now, or after what is being said or waits already."""
-    queued = replace(state, queued=(*state.queued, text))
+def take(state: Conversation, said: tuple[Message, ...]) -> Step:
+    """The caller has said this: answer now, or after what is being said or waits already."""
+    queued = replace(state, queued=(*state.queued, said))
     answering, commands = answer_next(queued)
     if commands:
         return answering, commands
-    limit = state.policy.max_queued_turns
+    limit, text = state.policy.max_queued_turns, joined(said)
     if limit and len(queued.queued) > limit:
         return state, (Note("queue_full", text),)
     return queued, (Note("queued", text),)
 
 
+def written(text: str) -> tuple[Message, ...]:
+    """A message of the caller's that came otherwise than by voice."""
+    return (Message("user", text),)
+
+
+def joined(said: Sequence[Message]) -> str:
+    return " ".join(message.text for message in said)
+
+
 def answer_next(state: Conversation) -> Step:
-    """Answer the message that has waited longest, unless the caller is about to say more."""
-    if state.phase != "listening" or not state.queued or state.caller_speaks or state.segments:
+    """Make the reply that was asked for, or answer the message that has waited longest, unless the
+    caller is about to say more. A peer that names items has seen all that wait take their places:
+    one reply is behind them all."""
+    by_items = state.policy.by_items
+    if state.phase != "listening" or state.segments:
         return state, ()
-    state = asked(replace(state, queued=state.queued[1:]), state.queued[0])
-    state = replace(state, phase="replying", outcome="answered")
-    return state, (Reply(state.turn, state.attempt, rendered(state)),)
+    if state.wished:
+        wish, rest = state.wished[0], state.wished[1:]
+        return _reply(replace(_asked_first(state, len(state.queued)), wished=rest), wish)
+    if not state.queued or state.caller_speaks:
+        return state, ()
+    return _reply(_asked_first(state, len(state.queued) if by_items else 1), state.policy.wish)
 
 
-def prepare(state: Conversation, text: str) -> Step:
-    """Make the reply to `text`, should that be all that the caller says."""
-    if state.phase != "listening" or state.queued or not state.policy.prepares:
+def _asked_first(state: Conversation, count: int) -> Conversation:
+    """So many of the messages that wait are in the history."""
+    now = tuple(message for said in state.queued[:count] for message in said)
+    return asked(replace(state, queued=state.queued[count:]), now)
+
+
+def _reply(state: Conversation, wish: Wish) -> Step:
+    state = begun(state, wish)
+    return state, (Reply(state.turn, state.attempt, rendered(state, wish), wish=wish),)
+
+
+def begun(state: Conversation, wish: Wish, outcome: Outcome = "answered") -> Conversation:
+    """The agent has the floor; what it will have said stands behind what there is."""
+    state = replace(state, phase="replying", outcome=outcome, wish=wish)
+    return placed(state, "assistant", state.reply_item) if wish.kept else state
+
+
+def prepare(state: Conversation, said: tuple[Message, ...]) -> Step:
+    """Make the reply to this, should that be all that the caller says."""
+    policy = state.policy
+    if state.phase != "listening" or state.queued or state.wished or not policy.prepares:
         return state, ()
-    asking = asked(state, text)
-    reply = Reply(state.turn, state.attempt, rendered(asking), prepared=True)
-    return replace(state, phase="preparing", outcome="answered", answering=text), (reply,)
+    if not policy.answers:
+        return state, ()
+    messages = rendered(asked(state, said), policy.wish)
+    reply = Reply(state.turn, state.attempt, messages, prepared=True, wish=policy.wish)
+    state = replace(state, phase="preparing", answering=said, wish=policy.wish)
+    return replace(state, outcome="answered"), (reply,)
 
 
 def release(state: Conversation) -> Step:
     """What was prepared is what the caller wanted."""
-    understood = Understood(state.turn, state.answering)
-    state = replace(asked(state, state.answering), phase="replying")
+    understood = Understood(state.turn, joined(state.answering))
+    state = begun(asked(state, state.answering), state.wish)
     if state.written:
         state = replace(state, failures=0)
     return state, (understood, Release())
 
 
-def discard(state: Conversation) -> Step:
-    """Forget what was prepared, if anything."""
-    if state.phase != "preparing":
-        return state, ()
-    return _listening(state), (Discard(),)
+def asked(state: Conversation, said: tuple[Message, ...]) -> Conversation:
+    """What the caller has said is in the history, as far as the caps leave room."""
+    messages = state.history
+    for message in said:
+        messages = filled(messages, message.item, (message,))
+    return within_caps(replace(state, history=messages, answering=said))
 
 
-def asked(state: Conversation, text: str) -> Conversation:
-    """The caller's message is in the history, as far as the caps leave room."""
+def within_caps(state: Conversation) -> Conversation:
+    """The conversation without its oldest turns, where there is no more room for them."""
     policy = state.policy
     kept = history.capped(
-        (*state.history, Message("user", text)),
+        state.history,
         max_messages=policy.max_history_messages,
         max_tokens=policy.max_history_tokens,
     )
-    return replace(state, history=kept, answering=text)
+    return replace(state, history=kept)
 
 
-def rendered(state: Conversation) -> tuple[Message, ...]:
-    return history.rendered(state.policy.system_prompt, state.history)
+def rendered(state: Conversation, wish: Wish) -> tuple[Message, ...]:
+    """What the model is asked, of this conversation or of what the wish has in its place."""
+    system = state.policy.system_prompt if wish.instructions is None else wish.instructions
+    return history.rendered(system, state.history if wish.messages is None else wish.messages)
 
 
 def warmed(state: Conversation) -> Step:
     """Nobody speaks: let the model compute what the next request begins with."""
     if not state.policy.warms_prefix or state.over:
         return state, ()
-    messages = rendered(state)
-    if not state.history:
-        messages = (*messages, Message("user", history.OPENING))
-    return state, (Warm(messages),)
+    return state, (Warm(rendered(state, state.policy.wish)),)
 
 
 def follow(state: Conversation, event: News) -> Step:
@@ -127,23 +172,40 @@ def follow(state: Conversation, event: News) -> Step:
         case PhraseSpoken(_, number, text, seconds, words):
             phrase = Phrase(text, seconds, words)
             sent = (*state.sent[:number], phrase)
-            return replace(state, sent=sent, active_s=state.now_s, played_out_s=None), ()
+            heard = state.heard if state.wish.spoken else len(sent)
+            state = replace(state, sent=sent, heard=heard)
+            return replace(state, active_s=state.now_s, played_out_s=None), ()
         case Played(number, seconds):
             return _played(state, Position(number, seconds)), ()
         case PlayedOut():
-            return replace(state, played_out_s=state.now_s), ()
+            return _played_out(replace(state, played_out_s=state.now_s))
+        case ToolCalled(_, call):
+            return replace(state, calls=(*state.calls, call)), ()
         case PhraseHeard():
             return _confirmed(state, event)
         case ReplyEnded():
             failures = state.failures if state.phase == "preparing" else 0
-            return settle(replace(state, written=True, failures=failures))
+            return settle(replace(_written(state), failures=failures))
         case LineEnded(_, unspoken):
-            state, commands = settle(replace(state, written=True))
+            state, commands = settle(_written(state))
             return state, (Note("unspoken", unspoken), *commands) if unspoken else commands
         case ReplyFailed(_, failure, detail):
             if state.phase == "preparing":
                 return discard(state)
             return fall_back(state, failure, detail)
+
+
+def _written(state: Conversation) -> Conversation:
+    """That it has played must be told anew where no marks say so: its end was not sent before."""
+    out_s = None if state.policy.by_items else state.played_out_s
+    return replace(state, written=True, played_out_s=out_s)
+
+
+def _played_out(state: Conversation) -> Step:
+    """Without marks, this is when the turn was heard."""
+    if not state.policy.by_items:
+        return state, ()
+    return settle(replace(state, heard=len(state.sent), active_s=state.now_s))
 
 
 def _played(state: Conversation, position: Position) -> Conversation:
@@ -165,6 +227,8 @@ def settle(state: Conversation) -> Step:
     speaking = state.phase == "replying" and not state.held
     if not speaking or not state.written or state.heard < len(state.sent):
         return state, ()
+    if state.policy.by_items and state.played_out_s is None:
+        return state, ()
     return end_turn(state)
 
 
@@ -179,57 +243,14 @@ def end_turn(state: Conversation) -> Step:
 
 
 def fall_back(state: Conversation, failure: FailureClass, detail: str) -> Step:
-    """Speak the next tier's line, in the same turn: what was sent before it is still heard."""
+    """Speak the next tier's line, in the same turn: what was sent before it is still heard. A
+    reply in writing just ends, and a peer that names items leaves by itself."""
     lines = state.policy.fallback_lines
     tier = min(state.failures + 1, len(lines))
-    state = replace(
-        state,
-        phase="replying",
-        outcome="failed",
-        failures=state.failures + 1,
-        leaving=tier == len(lines),
-    )
-    line = Say(state.turn, state.attempt, lines[tier - 1])
-    return state, (FallBack(tier, failure, detail), line)
-
-
-def drop(state: Conversation) -> Step:
-    """End the running turn with what the caller has heard of it; forget a prepared one."""
-    if state.phase != "replying":
-        return discard(state)
-    _, cut_off = heard_of(state)
-    state, commands = close(state, "interrupted" if cut_off else state.outcome)
-    return replace(state, leaving=False), (DropTurn(), *commands)
-
-
-def close(state: Conversation, outcome: Outcome) -> Step:
-    """Keep what the caller heard of the turn, and retire its number and generation."""
-    heard, cut_off = heard_of(state)
-    kept = (*state.history, Message("assistant", heard, cut_off)) if heard else state.history
-    closed = replace(_listening(state), turn=state.turn + 1, history=kept)
-    commands: tuple[Command, ...] = (CloseTurn(state.turn, outcome, heard),)
-    return replace(closed, generation=state.generation + 1), commands
-
-
-def heard_of(state: Conversation) -> tuple[str, bool]:
-    """The words that were heard, and whether there were more to come."""
-    at = state.played if state.played.phrase >= state.heard else Position(state.heard)
-    heard = heard_text(state.sent, at)
-    whole = " ".join(phrase.text for phrase in state.sent)
-    return heard, not state.written or heard != whole
-
-
-def _listening(state: Conversation) -> Conversation:
-    """The attempt is over: late news of it is ignored."""
-    return replace(
-        state,
-        phase="listening",
-        attempt=state.attempt + 1,
-        answering="",
-        written=False,
-        sent=(),
-        heard=0,
-        played=BEGINNING,
-        held=False,
-        played_out_s=None,
-    )
+    leaving = tier == len(lines) and not state.policy.by_items
+    state = replace(state, outcome="failed", failures=state.failures + 1, leaving=leaving)
+    told = FallBack(state.turn, tier, failure, detail)
+    if not state.wish.spoken:
+        state, commands = end_turn(state)
+        return state, (told, *commands)
+    return state, (Say(state.turn, state.attempt, lines[tier - 1]), told)

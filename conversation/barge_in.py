@@ -7,13 +7,13 @@ not, and the agent goes on where it was cut off.
 
 from dataclasses import replace
 
-from conversation import history
-from conversation.answering import close, drop, settle
+from conversation.answering import joined, settle
 from conversation.backchannels import interrupts
 from conversation.commands import Command, DropTurn, Hold, Note, Resume
 from conversation.endpointing import samples_in
 from conversation.spoken import BEGINNING, Position, unheard_s
 from conversation.state import Conversation, Segment, Step
+from conversation.turn_end import close, drop
 
 ANSWER_S = 0.7
 """With less than this left to hear, an "okay" answers the reply rather than accompanies it: our
@@ -21,10 +21,13 @@ choice. People answer within 0.2 s of a turn's end, before it as often (Stivers 
 
 
 def hold(state: Conversation) -> Step:
-    """Voice, while the agent speaks or is about to: be silent until it is clear what it is."""
+    """Voice, while the agent speaks or is about to: be silent until it is clear what it is. A peer
+    that names items has fallen silent by itself, and does not go on."""
     speaking = state.phase == "replying" and not state.held
     if not speaking or not state.policy.interruptible or state.leaving:
         return state, ()
+    if state.policy.by_items:
+        return drop(state) if state.wish.kept else (state, ())
     return replace(state, held=True, generation=state.generation + 1), (Hold(),)
 
 
@@ -74,9 +77,10 @@ def unheard(state: Conversation) -> bool:
 
 def _continue(state: Conversation) -> Step:
     """Both utterances are one message of the caller's: take the first one back."""
-    before = Segment(state.next_segment, text=state.answering)
-    asked = history.Message("user", state.answering)
-    kept = state.history[:-1] if state.history[-1:] == (asked,) else state.history
+    before = Segment(state.next_segment, text=joined(state.answering))
+    asked = state.answering
+    there = state.history[-len(asked) :] == asked
+    kept = state.history[: -len(asked)] if there else state.history
     turn = state.turn
     state, _ = close(state, "interrupted")
     state = replace(

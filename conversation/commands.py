@@ -6,6 +6,7 @@ from typing import Literal
 from conversation.events import Utterance
 from conversation.fallbacks import FailureClass
 from conversation.history import Message
+from conversation.wishes import PLAIN, Wish
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,22 @@ class Reply:
     attempt: int
     messages: tuple[Message, ...]
     prepared: bool = False
+    wish: Wish = PLAIN
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyAside:
+    """Let the model answer `messages` in writing, beside the conversation."""
+
+    aside: int
+    item: str
+    messages: tuple[Message, ...]
+    wish: Wish
+
+
+@dataclass(frozen=True, slots=True)
+class DropAside:
+    aside: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +111,46 @@ class CloseTurn:
 
 
 @dataclass(frozen=True, slots=True)
+class TellStarted:
+    """The caller has begun an utterance, which is to be known as `item`."""
+
+    item: str
+    sample: int
+
+
+@dataclass(frozen=True, slots=True)
+class TellStopped:
+    """The utterance is over; `by_hand`: since the caller's end said so."""
+
+    item: str
+    utterance: Utterance
+    by_hand: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TellTranscript:
+    """What was said in a whole utterance, maybe nothing, or why nobody knows."""
+
+    item: str
+    text: str
+    seconds: float
+    failed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TellItem:
+    """What the conversation holds of an item: None where it holds nothing."""
+
+    item: str
+    message: Message | None
+    request: str
+
+
+@dataclass(frozen=True, slots=True)
 class FallBack:
     """Put on record that a failure was answered with fallback line number `tier` (from 1)."""
 
+    turn: int
     tier: int
     failure: FailureClass
     detail: str
@@ -129,6 +183,8 @@ Command = (
     | Forget
     | Understood
     | Reply
+    | ReplyAside
+    | DropAside
     | Release
     | Discard
     | Say
@@ -137,6 +193,10 @@ Command = (
     | DropTurn
     | Warm
     | CloseTurn
+    | TellStarted
+    | TellStopped
+    | TellTranscript
+    | TellItem
     | FallBack
     | Note
     | HangUp

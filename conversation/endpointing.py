@@ -5,7 +5,7 @@ was loud, and at a pause, by whoever asked a model, whether the sentence seemed 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from conversation.events import (
     Paused,
@@ -94,6 +94,24 @@ class Endpointer:
             return self._first
         back = samples_in(self._limits.preroll_ms + self._limits.min_speech_ms + 500)
         return max(self._first, self._now - back)
+
+    def listen(self, thresholds: Thresholds) -> None:
+        """Cut by these from now on."""
+        self._limits = thresholds
+
+    def forget(self) -> None:
+        """Nothing of what was heard so far belongs to an utterance."""
+        self.talking = self._paused = False
+        self._first = self._start = self._line
+
+    def commit(self) -> SpeechEnded:
+        """The utterance is over, whatever the silence."""
+        self._first = self.earliest_sample
+        self.talking = self._paused = False
+        silent_ms = self.silent_ms if self._voice_end > self._first else 0.0
+        ended = self._cut(max(self._line, self._first + WINDOW_SAMPLES), complete=True)
+        self._start = self._line
+        return replace(ended, by_hand=True, silence_ms=silent_ms)
 
     @property
     def voice_end_sample(self) -> int:

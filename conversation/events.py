@@ -6,7 +6,10 @@ What goes out to the caller stands in `ingress.protocols.outputs`, since it carr
 from dataclasses import dataclass
 
 from conversation.fallbacks import FailureClass
+from conversation.history import Message
 from conversation.spoken import Word
+from conversation.tools import ToolCall
+from conversation.wishes import Wish
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +55,18 @@ class SpeechSustained:
 @dataclass(frozen=True, slots=True)
 class SpeechEnded:
     """An utterance, or with `complete=False` a piece of one: the caller still speaks, but for
-    longer than is transcribed at once. `silence_ms` is the silence already waited for."""
+    longer than is transcribed at once. `silence_ms` is the silence already waited for. `by_hand`:
+    the caller's end has said that the utterance is over, and asks for the reply itself."""
 
     utterance: Utterance
     complete: bool
     silence_ms: float
+    by_hand: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechTakenBack:
+    """The caller's end wants nothing to come of the utterance that is under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +153,70 @@ class LineEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCalled:
+    """The caller's end has been told to call a tool, after what the agent has said."""
+
+    turn: int
+    call: ToolCall
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """From now on replies are made so, unless one is wished for otherwise; whether each utterance
+    is answered by itself, and whether a voice may interrupt."""
+
+    system_prompt: str
+    wish: Wish
+    answers: bool
+    interruptible: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyRequested:
+    """The caller's end wants a reply now, without an utterance."""
+
+    wish: Wish
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyCancelled:
+    """The caller's end wants no more of the reply, nor of those that wait; of one that is made
+    aside, `aside` is its number."""
+
+    aside: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ItemAdded:
+    """The caller's end has put a message into the conversation, behind item `after`: at the end
+    where that is unknown or empty, in front of all where it is None."""
+
+    message: Message
+    after: str | None = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemDeleted:
+    item: str
+
+
+@dataclass(frozen=True, slots=True)
+class ItemTruncated:
+    """The caller has heard `heard_s` seconds of an item's speech."""
+
+    item: str
+    heard_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ItemAsked:
+    """The caller's end asks what the conversation holds of an item; `request` names the asking."""
+
+    item: str
+    request: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ticked:
     """A clock's reading in seconds; only differences count."""
 
@@ -170,6 +244,7 @@ Event = (
     | SpeechResumed
     | SpeechSustained
     | SpeechEnded
+    | SpeechTakenBack
     | Transcribed
     | TranscriptFailed
     | TextReceived
@@ -181,6 +256,14 @@ Event = (
     | ReplyEnded
     | ReplyFailed
     | LineEnded
+    | ToolCalled
+    | Configured
+    | ReplyRequested
+    | ReplyCancelled
+    | ItemAdded
+    | ItemDeleted
+    | ItemTruncated
+    | ItemAsked
     | Ticked
     | EndRequested
     | CallEnded

@@ -8,6 +8,8 @@ from conversation.events import Utterance
 from conversation.fallbacks import FailureClass
 from conversation.history import Message
 from conversation.spoken import BEGINNING, Phrase, Position
+from conversation.tools import ToolCall
+from conversation.wishes import PLAIN, Wish
 
 Phase = Literal["listening", "preparing", "replying"]
 """`preparing`: a reply is made that nobody hears yet. `replying`: until all of it was heard."""
@@ -19,7 +21,11 @@ so. Our choice: far above any jitter buffer, far below what a caller would wait 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The part of an agent and of `configs.schema` that turn-taking follows; documented there."""
+    """The part of an agent and of `configs.schema` that turn-taking follows; documented there.
+
+    With an `item_prefix`, the protocol names the items of a conversation, and so begin their names.
+    Its peer falls silent by itself at a voice, has no marks to say what was heard, but takes back
+    afterwards what was not. `answers`: an utterance is answered without being asked."""
 
     system_prompt: str = ""
     greeting: str | None = None
@@ -35,6 +41,13 @@ class Policy:
     resume_within_ms: int = 800
     backchannels: tuple[str, ...] = ()
     interruption_min_words: int = 1
+    item_prefix: str = ""
+    answers: bool = True
+    wish: Wish = PLAIN
+
+    @property
+    def by_items(self) -> bool:
+        return self.item_prefix != ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +59,24 @@ class Failed:
 @dataclass(frozen=True, slots=True)
 class Segment:
     """A piece of the caller's utterance; `text` is None until it is transcribed. A `tentative` one
-    ends at a pause that may not be the utterance's end; a `dismissed` one was said in passing."""
+    ends at a pause that may not be the utterance's end; a `dismissed` one was said in passing.
+    `item` is the utterance's."""
 
     number: int
+    item: str = ""
     utterance: Utterance | None = None
     text: str | None = None
     failed: Failed | None = None
     tentative: bool = False
     dismissed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """An utterance that is over, whose transcript the caller's end has not been told yet."""
+
+    item: str
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +95,15 @@ class Conversation:
     endpoint_sample: int = 0  # where the last utterance was found to be over
     segments: tuple[Segment, ...] = ()
     next_segment: int = 0
-    queued: tuple[str, ...] = ()
-    answering: str = ""  # the caller's message that the running turn answers
+    utterances: int = 0  # begun so far
+    untold: tuple[Untold, ...] = ()
+    unasked: bool = False  # the last utterance was ended by hand: it is not answered by itself
+    queued: tuple[tuple[Message, ...], ...] = ()
+    wished: tuple[Wish, ...] = ()  # replies that are asked for, and wait
+    asides: int = 0  # begun so far
+    answering: tuple[Message, ...] = ()  # what of the caller's the running turn answers
+    wish: Wish = PLAIN  # of the running turn
+    calls: tuple[ToolCall, ...] = ()  # told in the running turn
     written: bool = False  # the reply is synthesised to its end
     sent: tuple[Phrase, ...] = ()
     heard: int = 0  # how many of `sent` the caller has heard whole
@@ -89,6 +119,29 @@ class Conversation:
     now_s: float = 0.0
     started_s: float | None = None
     active_s: float = 0.0  # when anybody last spoke
+
+    @property
+    def utterance_item(self) -> str:
+        """The caller's latest utterance; empty where the protocol names none."""
+        return self._item("u", self.utterances)
+
+    @property
+    def unfinished_item(self) -> str:
+        """The utterance under way, or the next: with a key held, a voice begins none, and what is
+        said is named when it is over."""
+        return self._item("u", self.utterances + (not self.caller_speaks))
+
+    @property
+    def reply_item(self) -> str:
+        """What is said in the running turn, or will be in the next."""
+        return self._item("a", self.turn)
+
+    @property
+    def aside_item(self) -> str:
+        return self._item("x", self.asides)
+
+    def _item(self, kind: str, number: int) -> str:
+        return f"{self.policy.item_prefix}{kind}{number}" if self.policy.by_items else ""
 
 
 Step = tuple[Conversation, tuple[Command, ...]]

@@ -7,33 +7,37 @@ ignored; a turn ends when it was heard, not when it was generated; advancing nev
 
 from dataclasses import replace
 
-from conversation.answering import drop, end_turn, follow, greet, take
+from conversation.answering import end_turn, follow, greet, take, written
+from conversation.asking import ask
 from conversation.commands import HangUp, Note
 from conversation.events import (
     CallEnded,
     CallStarted,
+    Configured,
     DigitPressed,
     EndRequested,
     Event,
-    LineEnded,
+    ItemAdded,
+    ItemAsked,
+    ItemDeleted,
+    ItemTruncated,
     Paused,
-    PhraseHeard,
-    PhraseSpoken,
-    Played,
-    PlayedOut,
-    ReplyEnded,
-    ReplyFailed,
+    ReplyCancelled,
+    ReplyRequested,
     SpeechEnded,
     SpeechResumed,
     SpeechStarted,
     SpeechSustained,
+    SpeechTakenBack,
     TextReceived,
     Ticked,
     Transcribed,
     TranscriptFailed,
 )
+from conversation.items import rearrange
 from conversation.state import UNCONFIRMED_S, Conversation, Step
-from conversation.understanding import hear, understand
+from conversation.turn_end import drop
+from conversation.understanding import hear, take_back, understand
 
 DIGITS_PAUSE_S = 2.0
 """A pause after which keyed digits are complete; `#` completes them at once. Twilio's <Gather>
@@ -49,10 +53,16 @@ def advance(state: Conversation, event: Event) -> Step:
             return greet(state)
         case SpeechStarted() | Paused() | SpeechResumed() | SpeechSustained() | SpeechEnded():
             return hear(_alive(state), event)
+        case SpeechTakenBack():
+            return take_back(_alive(state))
         case Transcribed() | TranscriptFailed():
             return understand(state, event)
         case TextReceived(text):
-            return take(_alive(state), text)
+            return take(_alive(state), written(text))
+        case Configured() | ReplyRequested() | ReplyCancelled():
+            return ask(_alive(state), event)
+        case ItemAdded() | ItemDeleted() | ItemTruncated() | ItemAsked():
+            return rearrange(_alive(state), event)
         case DigitPressed(digit):
             return _key(_alive(state), digit)
         case Ticked(now_s):
@@ -62,9 +72,7 @@ def advance(state: Conversation, event: Event) -> Step:
         case CallEnded():
             state, commands = drop(state)
             return replace(state, over=True), commands
-        case Played() | PlayedOut() | PhraseSpoken() | PhraseHeard():
-            return follow(state, event)
-        case ReplyEnded() | LineEnded() | ReplyFailed():
+        case _:
             return follow(state, event)
 
 
@@ -88,7 +96,8 @@ def _key(state: Conversation, digit: str) -> Step:
 def _take_digits(state: Conversation) -> Step:
     keyed = state.digits if state.digits == "#" else state.digits.removesuffix("#")
     spelled = " ".join(keyed)
-    state, commands = take(replace(state, digits=""), f"(The caller pressed {spelled}.)")
+    said = written(f"(The caller pressed {spelled}.)")
+    state, commands = take(replace(state, digits=""), said)
     return state, (Note("digits", keyed), *commands)
 
 

@@ -127,7 +127,7 @@ def run(config: dict[str, Any], stack: Stack, console: Console, signals: Signals
             deploy(config, stages)
             url = f"http://{config['http_options']['host']}:{config['http_options']['port']}"
             watch(url, stages)
-            console.print(ready_lines(url, dashboard, signed=bool(stack.twilio.auth_token_env)))
+            console.print(ready_lines(url, dashboard, stack))
             while True:
                 time.sleep(3600)
         except BaseException:
@@ -248,12 +248,15 @@ def ask_to_end_calls(app: str) -> None:
             time.sleep(0.1)
 
 
-def ready_lines(url: str, dashboard: str, *, signed: bool) -> str:
-    security = "signatures checked" if signed else "no auth token configured: loopback only"
+def ready_lines(url: str, dashboard: str, stack: Stack) -> str:
+    signed = "signatures checked" if stack.twilio.auth_token_env else "no auth token: loopback only"
+    keyed = "API keys asked for" if stack.api.keys_env else "no API keys: loopback only"
     return (
-        f"\n[bold green]Parley is ready.[/] Try it from another terminal: [bold]make call[/]\n"
+        f"\n[bold green]Parley is ready.[/] Talk to it in a browser: [bold]{url}/[/]\n"
+        f"or let a recording call it, from another terminal: [bold]make call[/]\n"
+        f"  OpenAI      {url}/v1   Realtime and REST, documented at {url}/docs; {keyed}\n"
+        f"  Twilio      POST {url}/twilio/voice   {signed}\n"
         f"  health      {url}/health\n"
-        f"  Twilio      POST {url}/twilio/voice   {security}\n"
         f"  dashboard   {dashboard}   logs and metrics of every replica\n"
         f"Ctrl-C ends open calls and stops everything."
     )

@@ -58,7 +58,7 @@ def language_model(section: Vllm | OpenAI | ScriptedLanguageModel, name: str) ->
         case Vllm():
             from deployments.language_model import language_model
 
-            return language_model(located(section), name)
+            return language_model(with_template(located(section)), name)
         case ScriptedLanguageModel():
             from deployments.scripted import LanguageModel
 
@@ -95,3 +95,16 @@ def located(section: Local) -> Local:
             "`make serve` prepares the default ones, or name a model hub's id"
         )
     return section.model_copy(update={"model": str(folder)})
+
+
+def with_template(section: Vllm) -> Vllm:
+    """The section with its `chat_template` absolute, where it names a file (`….jinja`); a template
+    that is written out stays. Raises ValueError when the file is not there."""
+    template = section.engine_kwargs.get("chat_template")
+    if not isinstance(template, str) or not template.endswith(".jinja"):
+        return section
+    file = ROOT / template
+    if not file.is_file():
+        raise ValueError(f"no file {file}: args.llm.engine_kwargs.chat_template names it")
+    arguments = section.engine_kwargs | {"chat_template": str(file)}
+    return section.model_copy(update={"engine_kwargs": arguments})

@@ -28,7 +28,16 @@ from audio.pcm import Audio
 from conversation.fallbacks import FailureClass
 from conversation.history import Message
 from deployments.deadlines import within
-from ingress.backends import BackendError, ReplyOptions, Speech, Transcript, Voice
+from ingress.backends import (
+    BackendError,
+    Piece,
+    RecordingOptions,
+    ReplyOptions,
+    Segment,
+    Speech,
+    Transcript,
+    Voice,
+)
 
 LOST_REPLICA = (
     RayActorError,
@@ -51,6 +60,7 @@ class TranscriberHandle:
 
     def __init__(self, handle: DeploymentHandle[Any]) -> None:
         self._handle = handle.options(method_name="transcribe")
+        self._recordings = handle.options(method_name="recorded", stream=True)
 
     async def transcribe(
         self, speech: Audio, *, language: str, final: bool, deadline_s: float
@@ -64,12 +74,25 @@ class TranscriberHandle:
                     text = await response
         return None if text is None else Transcript(text)
 
+    async def recorded(
+        self, recording: Audio, options: RecordingOptions, *, deadline_s: float
+    ) -> AsyncIterator[Segment]:
+        pcm = recording.samples.astype("<i2", copy=False).tobytes()
+        with classified():
+            request = self._recordings.remote(pcm, recording.rate_hz, options)
+            response = cast(DeploymentResponseGenerator[Segment], request)
+            with aborting(response):
+                async with aclosing(within(response, deadline_s, deadline_s)) as segments:
+                    async for segment in segments:
+                        yield segment
+
 
 class LanguageModelHandle:
-    """`ingress.backends.LanguageModel` over the LanguageModel deployment."""
+    """`ingress.backends.LanguageModel` and `ChatCompletions` over the LanguageModel deployment."""
 
     def __init__(self, handle: DeploymentHandle[Any]) -> None:
-        self._handle = handle.options(method_name="reply", stream=True)
+        self._replies = handle.options(method_name="reply", stream=True)
+        self._chats = handle.options(method_name="chat_completions", stream=True)
 
     async def reply(
         self,
@@ -78,15 +101,26 @@ class LanguageModelHandle:
         *,
         first_token_s: float,
         deadline_s: float,
-    ) -> AsyncIterator[str]:
+    ) -> AsyncIterator[Piece]:
         first_s = first_token_s if options.stream else deadline_s
         with classified():
-            request = self._handle.remote(list(messages), options)
-            response = cast(DeploymentResponseGenerator[str], request)
+            request = self._replies.remote(list(messages), options)
+            response = cast(DeploymentResponseGenerator[Piece], request)
             with aborting(response):
                 async with aclosing(within(response, first_s, deadline_s)) as pieces:
                     async for piece in pieces:
                         yield piece
+
+    async def chat(
+        self, body: dict[str, Any], *, deadline_s: float
+    ) -> AsyncIterator[str | dict[str, Any]]:
+        with classified():
+            request = self._chats.remote(body)
+            response = cast(DeploymentResponseGenerator[str | dict[str, Any]], request)
+            with aborting(response):
+                async with aclosing(within(response, deadline_s, deadline_s)) as items:
+                    async for item in items:
+                        yield item
 
 
 class SynthesizerHandle:
@@ -94,6 +128,7 @@ class SynthesizerHandle:
 
     def __init__(self, handle: DeploymentHandle[Any]) -> None:
         self._handle = handle.options(method_name="synthesize", stream=True)
+        self._voices = handle.options(method_name="voices")
 
     async def synthesize(
         self, phrase: str, voice: Voice, *, deadline_s: float
@@ -105,6 +140,13 @@ class SynthesizerHandle:
                 async with aclosing(within(response, deadline_s, deadline_s)) as stretches:
                     async for speech in stretches:
                         yield speech
+
+    async def voices(self, *, deadline_s: float) -> tuple[str, ...]:
+        with classified():
+            response = cast(DeploymentResponse[list[str]], self._voices.remote())
+            with aborting(response):
+                async with asyncio.timeout(deadline_s):
+                    return tuple(await response)
 
 
 @contextmanager

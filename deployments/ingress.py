@@ -22,10 +22,14 @@ from deployments.metrics import ServeMetrics
 from ingress.admission import Admission
 from ingress.app import create_app
 from ingress.backends import Backends, LanguageModel, Synthesizer, Transcriber
+from ingress.client_secrets import PREFIX
+from ingress.protocols.outputs import SERVER_STOPS
 from ingress.security import Secrets, is_loopback
 
 Handle = DeploymentHandle[Any] | None
 """None where the model lives at an endpoint elsewhere."""
+
+SHORTEST_KEY = 16
 
 END_CALLS_POLLS, END_CALLS_POLL_S = 20, 0.1
 
@@ -47,16 +51,17 @@ class Ingress:
         """Raises ValueError when the configuration cannot serve as it stands."""
         context = serve.get_replica_context()
         config = context._deployment_config  # pyright: ignore[reportPrivateUsage]
-        check_room(self._stack.ingress.max_calls, config.max_ongoing_requests)
-        auth_token = secret(self._stack.twilio.auth_token_env, "twilio.auth_token_env")
-        check_exposure(await http_host(), auth_token)
+        check_room(self._stack, config.max_ongoing_requests)
+        secrets, host = secrets_of(self._stack), await http_host()
+        check_exposure(host, secrets)
         log_calls()
         let_calls_end_by_themselves()
         self._app = create_app(
             self._stack,
             self._backends(),
             ServeMetrics(),
-            secrets=Secrets(twilio_auth_token=auth_token),
+            secrets=secrets,
+            host=host,
             proxy="haproxy" if RAY_SERVE_ENABLE_HA_PROXY else "python",
             replica=context.replica_tag,
         )
@@ -65,7 +70,7 @@ class Ingress:
     async def end_calls(self) -> int:
         """Hang up every call of this replica, and wait for their sockets to close; how many."""
         admission: Admission = self._app.state.admission
-        ended = admission.end_all("the server stops")
+        ended = admission.end_all(SERVER_STOPS)
         for _ in range(END_CALLS_POLLS):
             if not admission.active:
                 break
@@ -140,26 +145,50 @@ def secret(variable: str | None, field: str) -> str | None:
     )
 
 
-def check_room(max_calls: int, max_ongoing_requests: int) -> None:
-    if max_ongoing_requests <= max_calls:
+def secrets_of(stack: Stack) -> Secrets:
+    """What the configuration names. Raises ValueError for a variable that is not set or has no
+    key in it, and for a key so short that whoever holds a client secret could find it by trying."""
+    auth_token = secret(stack.twilio.auth_token_env, "twilio.auth_token_env")
+    listed = (secret(stack.api.keys_env, "api.keys_env") or "").split(",")
+    keys = tuple(key.strip() for key in listed if key.strip())
+    unfit = any(len(key) < SHORTEST_KEY or key.startswith(PREFIX) for key in keys)
+    if unfit or (stack.api.keys_env and not keys):
         raise ValueError(
-            f"args.ingress.max_calls is {max_calls}, but the Ingress deployment takes "
-            f"{max_ongoing_requests} requests at once (max_ongoing_requests): a full replica could "
-            f"not even say that it is busy; set max_ongoing_requests to {max_calls + 20} or more"
+            f"args.api.keys_env names {stack.api.keys_env}, which must hold keys of {SHORTEST_KEY} "
+            f"characters or more, with commas between them, none of which begins with {PREFIX} as "
+            "client secrets do: make them by `openssl rand -hex 24`"
+        )
+    return Secrets(auth_token, keys)
+
+
+def check_room(stack: Stack, max_ongoing_requests: int) -> None:
+    calls, requests = stack.ingress.max_calls, stack.api.max_requests
+    if max_ongoing_requests <= calls + requests:
+        raise ValueError(
+            f"args.ingress.max_calls is {calls} and args.api.max_requests {requests}, but the "
+            f"Ingress deployment takes {max_ongoing_requests} requests at once "
+            "(max_ongoing_requests): a full replica could not even say that it is busy; set "
+            f"max_ongoing_requests to {calls + requests + 4} or more"
         )
 
 
-def check_exposure(host: str, auth_token: str | None) -> None:
-    """Refuse an open port without Twilio's auth token: anyone could place calls."""
-    if auth_token is not None:
-        return
-    if not is_loopback(host):
+def check_exposure(host: str, secrets: Secrets) -> None:
+    """Say what is served, and to whom. Beyond loopback a protocol without its secret is not
+    served (`ingress.app`); raises ValueError when nothing would be."""
+    if is_loopback(host):
+        if not (secrets.twilio_auth_token and secrets.api_keys):
+            logger.warning("Without all secrets: serving on loopback (%s) only.", host)
+    elif not (secrets.twilio_auth_token or secrets.api_keys):
         raise ValueError(
-            f"http_options.host is {host}, so others can reach this server, but no Twilio auth "
-            "token is configured to tell Twilio from them: name its variable in "
-            "args.twilio.auth_token_env, or set http_options.host to 127.0.0.1"
+            f"http_options.host is {host}, so others can reach this server, but no secret is "
+            "configured to tell who they are: name the variable of Twilio's auth token in "
+            "args.twilio.auth_token_env, that of your API keys in args.api.keys_env, or set "
+            "http_options.host to 127.0.0.1"
         )
-    logger.warning("No Twilio auth token: serving on loopback (%s) only, unsigned.", host)
+    elif not secrets.api_keys:
+        logger.warning("No API keys (args.api.keys_env): /v1 and the page are not served.")
+    elif not secrets.twilio_auth_token:
+        logger.warning("No Twilio auth token (twilio.auth_token_env): /twilio is not served.")
 
 
 async def http_host() -> str:

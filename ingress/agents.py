@@ -21,9 +21,12 @@ def agent_of(stack: Stack, name: str | None, dialled: str | None) -> tuple[str, 
     return chosen, stack.agents[chosen]
 
 
-def conversation_of(stack: Stack, agent: Agent, parameters: Mapping[str, str]) -> Conversation:
+def conversation_of(
+    stack: Stack, agent: Agent, parameters: Mapping[str, str], *, item_prefix: str = ""
+) -> Conversation:
     """A new conversation with the agent, its prompt filled from the call's parameters over the
-    agent's own defaults. Raises PromptError."""
+    agent's own defaults. With an `item_prefix`, for a protocol that names items: such a peer asks
+    for a greeting itself. Raises PromptError."""
     backchannels = agent.backchannels
     if backchannels is None:
         backchannels = BACKCHANNELS.get(agent.language.lower().split("-")[0], ())
@@ -31,7 +34,7 @@ def conversation_of(stack: Stack, agent: Agent, parameters: Mapping[str, str]) -
     limits = agent.limits
     policy = Policy(
         system_prompt=system_prompt(agent.prompt, variables, phrase_markers=agent.phrase_markers),
-        greeting=filled(agent.greeting, variables) if agent.greeting else None,
+        greeting=filled(agent.greeting, variables) if agent.greeting and not item_prefix else None,
         interruptible=agent.interruptible,
         fallback_lines=agent.fallback_lines,
         max_queued_turns=limits.max_queued_turns,
@@ -44,6 +47,7 @@ def conversation_of(stack: Stack, agent: Agent, parameters: Mapping[str, str]) -
         resume_within_ms=stack.listening.resume_within_ms,
         backchannels=backchannels,
         interruption_min_words=agent.interruption_min_words,
+        item_prefix=item_prefix,
     )
     return Conversation(policy)
 

@@ -6,17 +6,14 @@ spoken is `ingress.speaking`'s, what goes over the wire is the codec's.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
 
-import numpy as np
-
-from audio.pcm import Audio, Samples
-from audio.voice_activity import RATE_HZ
+from audio.pcm import Audio
 from configs.agents import Agent
 from conversation.commands import (
     CloseTurn,
     Command,
     Discard,
+    DropAside,
     DropTurn,
     FallBack,
     Forget,
@@ -25,8 +22,13 @@ from conversation.commands import (
     Note,
     Release,
     Reply,
+    ReplyAside,
     Resume,
     Say,
+    TellItem,
+    TellStarted,
+    TellStopped,
+    TellTranscript,
     Transcribe,
     Understood,
     Warm,
@@ -36,26 +38,26 @@ from conversation.events import (
     CallStarted,
     EndRequested,
     Event,
-    Paused,
     Played,
     PlayedOut,
-    SpeechEnded,
     Ticked,
+    ToolCalled,
     Transcribed,
 )
 from conversation.state import Conversation
 from conversation.turns import advance
-from ingress.backends import Backends
 from ingress.call_log import CallLog
 from ingress.hearing import Hearing
-from ingress.judging import TurnJudge
-from ingress.lines import FixedLines
-from ingress.metrics import Metrics
+from ingress.listening import Listening
 from ingress.outbox import Outbox
-from ingress.protocols.codec import POLICY, Codec, ProtocolError
-from ingress.protocols.outputs import CallerSaid, Closed, Play
+from ingress.protocols.codec import Codec, Wire
+from ingress.protocols.inputs import Commit, Input, Listen, TakeBack
+from ingress.protocols.outputs import Answer, CallerSaid, Closed, Play, ReplyBegun
+from ingress.protocols.outputs import ToolCalled as CallTool
+from ingress.sending import within_time
 from ingress.speaking import Speaking
 from ingress.stages import Stage, Stages
+from ingress.surroundings import Surroundings
 from ingress.transcribing import Transcribing
 from ingress.turn_log import TurnLog
 from ingress.turn_work import TurnWork
@@ -64,27 +66,10 @@ from ingress.warming import warm
 TICK_S = 0.25
 """How often the pure core is told the time; its limits are seconds to hours."""
 
-LINE_SILENT_S = 2.0
-"""A line that has sent nothing for so long is taken for silent, so that an endpoint still comes.
-Twilio sends a frame every 20 ms, and none when its own peer sends none. Our choice: a lost TCP
-segment holds frames back for some 0.2 s, a bad network or a busy sender for a second, and they come
-all the same; silence put in their place would cut a sentence in two."""
+Incoming = str | bytes | Audio
+"""A message for the codec, or sound where that has a way of its own."""
 
-SEND_TIMEOUT_S = 10.0
-"""A peer that has not read for as long as this is gone; Twilio itself drops audio long before."""
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What every call of a replica shares, and the clock (seconds) that it lives by."""
-
-    backends: Backends
-    lines: FixedLines
-    metrics: Metrics
-    now_s: Callable[[], float]
-    lead_s: float = 0.2
-    partial_every_ms: int = 0
-    judge: TurnJudge | None = None
+Speech = Reply | ReplyAside | DropAside | Say | Release | Discard | Hold | Resume | DropTurn
 
 
 class CallOver(Exception):
@@ -104,11 +89,11 @@ class Call:
         log: CallLog,
     ) -> None:
         self.state = state
-        self._codec, self._hearing, self._agent, self._around = codec, hearing, agent, around
-        self._frame_s = self._played_s = around.now_s()
+        self._codec, self._agent, self._around = codec, agent, around
+        self._played_s, self._told_turn = around.now_s(), -1
         self._stages = Stages()
         self._outbox = Outbox(
-            codec.rate_hz,
+            lambda: codec.rate_hz,
             around.lead_s,
             around.now_s,
             lambda: self.state.generation,
@@ -119,23 +104,33 @@ class Call:
             agent, around.backends, around.lines, self._outbox, self._step, self._reached
         )
         self._work = TurnWork(speaking, self._outbox, around.metrics, around.now_s)
-        self._transcribing = self._new_transcribing()
+        self._listening = self._new_listening(hearing)
 
-    def _new_transcribing(self) -> Transcribing:
+    def _new_listening(self, hearing: Hearing) -> Listening:
         around = self._around
-        return Transcribing(
-            self._hearing,
+        transcribing = Transcribing(
+            hearing,
             self._agent,
             around.backends.transcriber,
             around.metrics,
             around.now_s,
             partial_every_ms=around.partial_every_ms,
             step=self._understand,
-            preview=lambda text: self._outbox.put(CallerSaid(self.state.turn, text, final=False)),
+            preview=self._preview,
+        )
+        return Listening(
+            hearing,
+            transcribing,
+            self._stages,
+            around.judge,
+            around.now_s,
+            step=self._heard,
+            played=self._played,
+            replying=lambda: self.state.phase == "replying",
         )
 
     async def run(
-        self, inbox: AsyncIterator[str | bytes], send: Callable[[str], Awaitable[None]]
+        self, inbox: AsyncIterator[Incoming], send: Callable[[Wire], Awaitable[None]]
     ) -> None:
         """Hold the call until the inbox ends, the caller stops it or we hang up. Raises an
         exception group with a ProtocolError when the peer breaks the protocol."""
@@ -155,58 +150,59 @@ class Call:
         self._played()
         self._step(EndRequested(reason))
 
-    async def _read(self, inbox: AsyncIterator[str | bytes]) -> None:
+    async def _read(self, inbox: AsyncIterator[Incoming]) -> None:
         self._step(Ticked(self._around.now_s()))
         self._step(CallStarted())
+        for item in self._codec.opening():
+            self._take(item)
         async for message in inbox:
-            for item in self._codec.decode(message):
-                if isinstance(item, Audio):
-                    self._frame_s = self._around.now_s()
-                    self._hear(item)
-                elif isinstance(item, CallEnded):
-                    raise CallOver
-                else:
-                    self._step(item)
+            if isinstance(message, Audio):
+                self._listening.hear(message, self._tasks)
+                continue
+            for number, item in enumerate(self._codec.decode(message)):
+                self._take(item)
+                if number and isinstance(item, Audio):  # minutes of it may come in one message:
+                    await asyncio.sleep(0)  # other calls come between
         raise CallOver
 
-    async def _write(self, send: Callable[[str], Awaitable[None]]) -> None:
+    def _take(self, item: Audio | Event | Input | Answer) -> None:
+        match item:
+            case Audio():
+                self._listening.hear(item, self._tasks)
+            case CallEnded():
+                raise CallOver
+            case Listen() | Commit() | TakeBack():
+                self._listening.obey(item, self._tasks)
+            case Answer():
+                self._outbox.put(item)
+            case _:
+                self._played()
+                self._step(item)
+
+    async def _write(self, send: Callable[[Wire], Awaitable[None]]) -> None:
         while True:
             output = await self._outbox.get()
             for message in self._codec.encode(output):
                 await within_time(send(message))
-            if isinstance(output, Play):
-                self._reached("sent")
-            elif isinstance(output, Closed):
-                raise CallOver
+            match output:
+                case Play():
+                    self._reached("sent")
+                case CallTool(turn, call):
+                    self._step(ToolCalled(turn, call))
+                case Closed():
+                    raise CallOver
+                case _:
+                    pass
 
     async def _tick(self) -> None:
         ticked_s = self._around.now_s()
         while True:
             now_s = self._around.now_s()
             self._step(Ticked(now_s))
-            on_time = now_s - ticked_s < 2 * TICK_S  # else frames may wait for us, not we for them
-            if on_time and self._hearing.talking and now_s - self._frame_s > LINE_SILENT_S:
-                self._hear(silence(now_s - self._frame_s))
-                self._frame_s = now_s
+            if now_s - ticked_s < 2 * TICK_S:  # else frames may wait for us, not we for them
+                self._listening.wait(self._tasks)
             ticked_s = now_s
             await asyncio.sleep(TICK_S)
-
-    def _hear(self, audio: Audio) -> None:
-        for event in self._hearing.push(audio):
-            if isinstance(event, SpeechEnded):
-                if event.complete:
-                    begun = self.state.phase == "replying"
-                    begin = self._stages.begin_next if begun else self._stages.begin
-                    begin(self._around.now_s(), event.silence_ms)
-            else:
-                self._played()
-            if isinstance(event, Paused) and self._around.judge:
-                speech = self._hearing.audio_of(event.utterance)
-                self._tasks.create_task(self._judge(event, speech.samples), name="judge")
-            self._step(event)
-            self._resolved()
-        if self._hearing.talking:
-            self._transcribing.preview(self._tasks)
 
     def _played(self) -> None:
         """Tell the core what the caller has heard, before it decides what to do about a voice."""
@@ -215,19 +211,20 @@ class Call:
             position = self._outbox.position(self._played_s)
             self._step(Played(position.phrase, position.seconds))
 
-    async def _judge(self, pause: Paused, speech: Samples) -> None:
-        if (judge := self._around.judge) is not None:
-            complete = await judge.complete(speech)
-            self._hearing.judge(pause.utterance, complete=complete)
+    def _preview(self, text: str) -> None:
+        said = CallerSaid(self.state.turn, text, final=False, item=self.state.unfinished_item)
+        self._outbox.put(said)
+
+    def _heard(self, event: Event) -> None:
+        """What the caller says. An utterance that was no turn of its own leaves no times."""
+        self._step(event)
+        if not self.state.segments:
+            self._stages.begin_no_more()
 
     def _understand(self, event: Event) -> None:
         self._step(event)
         if isinstance(event, Transcribed):
             self._reached("transcript")
-        self._resolved()
-
-    def _resolved(self) -> None:
-        """An utterance that was no turn of its own leaves no times behind."""
         if not self.state.segments:
             self._stages.begin_no_more()
 
@@ -239,13 +236,9 @@ class Call:
     def _perform(self, command: Command) -> None:
         match command:
             case Transcribe():
-                self._transcribing.begin(command, self._tasks)
-            case Forget(segment):
-                self._transcribing.forget(segment)
-            case Reply():
-                self._work.reply(command, self._tasks)
-            case Say():
-                self._work.say(command, self.state, self._tasks)
+                self._listening.begin(command, self._tasks)
+            case Forget():
+                self._listening.forget(command)
             case Warm(messages):
                 work = warm(self._around.backends.language_model, messages, self._agent.limits)
                 self._tasks.create_task(work, name="warm")
@@ -256,13 +249,29 @@ class Call:
                 self._outbox.forget()
             case Understood() | FallBack() | Note():
                 self._turns.record(command)
+            case TellStarted() | TellStopped() | TellTranscript() | TellItem():
+                self._turns.tell(command)
             case _:
                 self._control(command)
         self._turns.count(command)
 
-    def _control(self, command: Release | Discard | Hold | Resume | DropTurn) -> None:
+    def _control(self, command: Speech) -> None:
         match command:
-            case Release() | Resume():
+            case Reply(prepared=prepared):
+                self._work.reply(command, self._tasks)
+                if not prepared:
+                    self._begin()
+            case Say():
+                self._work.say(command, self.state, self._tasks)
+                self._begin()
+            case ReplyAside():
+                self._work.aside(command, self._tasks)
+            case DropAside(aside):
+                self._work.drop_aside(aside)
+            case Release():
+                self._begin()
+                self._outbox.open()
+            case Resume():
                 self._outbox.open()
             case Hold():
                 self._outbox.hold(self._played_s)  # to the sample that the core was told of
@@ -272,22 +281,18 @@ class Call:
             case DropTurn():
                 self._drop()
 
+    def _begin(self) -> None:
+        """The turn is to be heard, from now on; a fallback line in it begins none."""
+        state = self.state
+        if state.turn > self._told_turn:
+            self._told_turn = state.turn
+            if state.wish.request:
+                self._stages.begin_asked(self._around.now_s())
+            self._outbox.put(ReplyBegun(state.turn, state.reply_item, state.wish))
+
     def _drop(self) -> None:
         self._turns.tell_underruns()
         self._work.drop()
 
     def _reached(self, stage: Stage) -> None:
         self._stages.reached(stage, self._around.now_s())
-
-
-async def within_time(sending: Awaitable[None]) -> None:
-    """Raises ProtocolError for a peer that does not read."""
-    try:
-        async with asyncio.timeout(SEND_TIMEOUT_S):
-            await sending
-    except TimeoutError:
-        raise ProtocolError(POLICY, f"not read for {SEND_TIMEOUT_S:g} s") from None
-
-
-def silence(seconds: float) -> Audio:
-    return Audio(np.zeros(int(seconds * RATE_HZ), np.int16), RATE_HZ)

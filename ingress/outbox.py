@@ -10,12 +10,13 @@ from ingress.protocols.outputs import Clear, Output
 
 
 class Outbox:
-    """Texts leave at once, a turn's speech at its pace and at `rate_hz` (`Playout`). `generation`
-    tells that of the marks, `played_out` is told each time when everything sent has played."""
+    """Texts leave at once, a turn's speech at its pace and at the rate that `rate_hz` tells when it
+    begins (`Playout`). `generation` tells that of the marks, `played_out` is told each time when
+    everything sent has played."""
 
     def __init__(
         self,
-        rate_hz: int,
+        rate_hz: Callable[[], int],
         lead_s: float,
         now_s: Callable[[], float],
         generation: Callable[[], int],
@@ -36,7 +37,7 @@ class Outbox:
     def new_turn(self, turn: int, *, shut: bool = False) -> Playout:
         """The speech of an attempt at a turn, from now on the one that goes out; of one that is
         shut, not before `open`. Whoever adds to it tells by `stir`."""
-        self.playout = Playout(turn, self._rate_hz, self._lead_s, shut=shut)
+        self.playout = Playout(turn, self._rate_hz(), self._lead_s, shut=shut)
         return self.playout
 
     def stir(self) -> None:
@@ -86,7 +87,7 @@ class Outbox:
             if (playout := self.playout) is not None:
                 self._ready.extend(playout.due(self._now_s(), self._generation()))
                 self._begun.set()
-                if playout.played_out(self._now_s()):
+                if not self._ready and playout.played_out(self._now_s()):
                     self._played_out()
             if not self._ready:
                 await self._wait(self.playout.due_s() if self.playout else None)

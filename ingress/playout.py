@@ -84,6 +84,8 @@ class Playout:
         self._underruns = 0
         self._shut = shut
         self._lead_s, self._chunk_s = lead_s, max(lead_s / 2, MIN_CHUNK_S)
+        self._ahead: deque[Output] = deque()  # what goes out before any sound, like its texts
+        self._last: tuple[Output, ...] | None = None  # what goes out behind everything
         self._lines: list[Line] = []
         self._next = BEGINNING  # to be sent
         self._sent: deque[Sent] = deque()
@@ -101,6 +103,14 @@ class Playout:
         """How often a silence was heard for want of speech, since this was asked last."""
         number, self._underruns = self._underruns, 0
         return number
+
+    def tell(self, output: Output) -> None:
+        """To go out as soon as anything of the turn may."""
+        self._ahead.append(output)
+
+    def finish(self, *last: Output) -> None:
+        """Nothing more will be said: these go out behind everything."""
+        self._last = last
 
     def begin(self, text: str) -> int:
         """A new phrase: its number."""
@@ -122,7 +132,11 @@ class Playout:
     def due(self, now_s: float, generation: int) -> Iterator[Output]:
         """What is to be sent now, in order."""
         self._forget(now_s)
-        while not self._shut and self._next.phrase < len(self._lines):
+        if self._shut:
+            return
+        while self._ahead:
+            yield self._ahead.popleft()
+        while self._next.phrase < len(self._lines):
             number, seconds = self._next.phrase, self._next.seconds
             line = self._lines[number]
             chunk = line.cut(seconds, self._chunk_s)
@@ -138,6 +152,10 @@ class Playout:
                     yield AgentSays(self.turn, number, line.text)
                 self._send(chunk.seconds, now_s)
                 yield Play(chunk)
+        if self._last is not None:
+            self._told_out = False
+            yield from self._last
+            self._last = None
 
     def _send(self, seconds: float, now_s: float) -> None:
         if self._flows and now_s - self._ends_s > UNDERRUN_S:

@@ -22,11 +22,13 @@ PAUSE_S = 1.0
 
 
 class Readiness:
-    """`waiting_for` maps what is not ready to why; `ready` is set once that is empty."""
+    """`waiting_for` maps what is not ready to why; `ready` is set once that is empty. `voices` are
+    those of the synthesizer, empty where nobody tells them."""
 
     def __init__(self) -> None:
         self.waiting_for = dict.fromkeys(PARTS, "loading")
         self.ready = asyncio.Event()
+        self.voices: tuple[str, ...] = ()
 
     async def within(self, seconds: float) -> bool:
         """Wait until ready, for so long at most."""
@@ -43,11 +45,13 @@ class Readiness:
             tasks.create_task(self._until_done("transcriber", lambda: _transcribe(stack, backends)))
             tasks.create_task(self._until_done("language model", lambda: _reply(backends)))
             tasks.create_task(
-                self._until_done(
-                    "synthesizer", lambda: lines.prepare(stack, backends, deadline_s=ATTEMPT_S)
-                )
+                self._until_done("synthesizer", lambda: self._speak(stack, backends, lines))
             )
         self.ready.set()
+
+    async def _speak(self, stack: Stack, backends: Backends, lines: FixedLines) -> None:
+        await lines.prepare(stack, backends, deadline_s=ATTEMPT_S)
+        self.voices = await backends.synthesizer.voices(deadline_s=ATTEMPT_S)
 
     async def _until_done(self, part: str, ask: Callable[[], Awaitable[None]]) -> None:
         while True:

@@ -28,3 +28,8 @@ class Replica:
     readiness: Readiness
     now_s: Callable[[], float]
     judge: TurnJudge | None = None
+
+    @property
+    def voices(self) -> tuple[str, ...]:
+        """The synthesizer's; empty until it is ready, and where nobody tells them."""
+        return self.readiness.voices

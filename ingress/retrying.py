@@ -5,7 +5,7 @@ decides."""
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from itertools import count
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from audio.pcm import Audio
 from conversation.fallbacks import retry_delay_s
@@ -14,7 +14,10 @@ from ingress.backends import (
     BackendError,
     Backends,
     LanguageModel,
+    Piece,
+    RecordingOptions,
     ReplyOptions,
+    Segment,
     Speech,
     Synthesizer,
     Transcriber,
@@ -85,6 +88,13 @@ class RetryingTranscriber:
                 await self._attempts.pause(error, attempt, started=not final)
         return None
 
+    def recorded(
+        self, recording: Audio, options: RecordingOptions, *, deadline_s: float
+    ) -> AsyncIterator[Segment]:
+        return self._attempts.stream(
+            lambda: self._inner.recorded(recording, options, deadline_s=deadline_s)
+        )
+
 
 class RetryingLanguageModel:
     def __init__(self, inner: LanguageModel, attempts: Attempts) -> None:
@@ -97,12 +107,17 @@ class RetryingLanguageModel:
         *,
         first_token_s: float,
         deadline_s: float,
-    ) -> AsyncIterator[str]:
+    ) -> AsyncIterator[Piece]:
         return self._attempts.stream(
             lambda: self._inner.reply(
                 messages, options, first_token_s=first_token_s, deadline_s=deadline_s
             )
         )
+
+    def chat(
+        self, body: dict[str, Any], *, deadline_s: float
+    ) -> AsyncIterator[str | dict[str, Any]]:
+        return self._attempts.stream(lambda: self._inner.chat(body, deadline_s=deadline_s))
 
 
 class RetryingSynthesizer:
@@ -113,3 +128,6 @@ class RetryingSynthesizer:
         return self._attempts.stream(
             lambda: self._inner.synthesize(phrase, voice, deadline_s=deadline_s)
         )
+
+    async def voices(self, *, deadline_s: float) -> tuple[str, ...]:
+        return await self._inner.voices(deadline_s=deadline_s)

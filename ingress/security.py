@@ -20,6 +20,7 @@ TOKEN_PARAMETER = "parley_token"
 @dataclass(frozen=True, slots=True)
 class Secrets:
     twilio_auth_token: str | None = field(default=None, repr=False)
+    api_keys: tuple[str, ...] = field(default=(), repr=False)
 
 
 def is_loopback(host: str) -> bool:

@@ -9,19 +9,26 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 
 from configs.agents import Agent
-from conversation.commands import Reply, Say
+from conversation.commands import Reply, ReplyAside, Say
 from conversation.events import Event, LineEnded, PhraseSpoken, ReplyEnded, ReplyFailed
 from conversation.fallbacks import FailureClass
-from conversation.phrases import PhraseStream
 from conversation.spoken import Phrase, Position, Word, heard_text
-from ingress.backends import BackendError, Backends, ReplyOptions, Speech, Voice, closing
+from conversation.wishes import PLAIN, Wish
+from ingress.backends import BackendError, Backends, Speech, Usage, Voice, closing
 from ingress.lines import FixedLines
 from ingress.model_time import ModelTime
 from ingress.outbox import Outbox
 from ingress.playout import Playout
+from ingress.protocols.outputs import (
+    AgentWrites,
+    FellBack,
+    ReplyBegun,
+    ReplySent,
+    ToolCalled,
+    Used,
+)
 from ingress.stages import Stage
-
-Phrases = asyncio.Queue[str | BackendError | None]
+from ingress.thinking import Thinking, Thoughts, Written, called
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,79 +44,104 @@ class Speaking:
     reached: Callable[[Stage], None]
 
     @property
-    def voice(self) -> Voice:
-        return Voice(self.agent.voice, self.agent.speed)
+    def _thinking(self) -> Thinking:
+        return Thinking(self.agent, self.backends.language_model, self.reached)
+
+    def _voice(self, wish: Wish) -> Voice:
+        return Voice(wish.voice or self.agent.voice, wish.speed or self.agent.speed)
 
     async def reply(self, command: Reply, playout: Playout, spent: ModelTime) -> None:
-        """The model's answer, spoken while it is still being written."""
-        phrases: Phrases = asyncio.Queue()
+        """The model's answer, spoken, or sent in writing, while it is still being written."""
+        thoughts: Thoughts = asyncio.Queue()
         failed: BackendError | None = None
+        calls: list[ToolCalled] = []
+
+        def tell(output: AgentWrites | Used) -> None:
+            playout.tell(output)
+            self.outbox.stir()
+
         async with asyncio.TaskGroup() as tasks:
-            thinking = tasks.create_task(self._think(command, phrases, spent), name="think")
+            work = self._thinking.think(command, thoughts, spent, tell)
+            thinking = tasks.create_task(work, name="think")
             try:
-                await self._speak_all(command.attempt, phrases, playout, spent)
+                calls = await self._express(command, thoughts, playout, spent)
             except BackendError as error:
                 failed = error
                 thinking.cancel()
         if failed:
             self.step(ReplyFailed(command.attempt, failed.failure, failed.detail))
-        else:
-            self.step(ReplyEnded(command.attempt))
+            return
+        playout.finish(*calls, ReplySent(command.turn))
+        self.outbox.stir()
+        self.step(ReplyEnded(command.attempt))
+
+    async def aside(self, command: ReplyAside) -> None:
+        """A reply in writing, beside the conversation: nothing of it comes back to it."""
+        turn, text = -command.aside, Written()
+        self.outbox.put(ReplyBegun(turn, command.item, command.wish))
+
+        def put(found: list[str]) -> None:
+            for one in found:
+                self.outbox.put(AgentWrites(turn, one))
+
+        try:
+            pieces_of = self._thinking.pieces(command.messages, command.wish)
+            async with closing(pieces_of) as pieces:
+                async for piece in pieces:
+                    match piece:
+                        case str():
+                            put(text.push(piece))
+                        case Usage():
+                            self.outbox.put(Used(turn, piece))
+                        case _:
+                            self.outbox.put(called(turn, piece))
+        except BackendError as error:
+            self.outbox.put(FellBack(turn, str(error)))
+        put(text.finish())
+        self.outbox.put(ReplySent(turn))
 
     async def say(self, command: Say, playout: Playout, spent: ModelTime) -> None:
         """A fixed line: kept speech if there is any, else spoken now, else left out."""
         unspoken = ""
+        playout.tell(AgentWrites(command.turn, command.text))
+        voice = self._voice(PLAIN)
         try:
-            await self._speak(command.attempt, command.text, playout, spent)
+            await self._speak(command.attempt, command.text, voice, playout, spent)
         except BackendError as error:
             unspoken = str(error)
+        playout.finish(ReplySent(command.turn))
+        self.outbox.stir()
         self.step(LineEnded(command.attempt, unspoken))
 
-    async def _think(self, command: Reply, phrases: Phrases, spent: ModelTime) -> None:
-        limits, sampling = self.agent.limits, self.agent.sampling
-        whole_sentences = self.agent.first_phrase == "sentence"
-        stream = PhraseStream(markers=self.agent.phrase_markers, first_sentence=whole_sentences)
-        tokens = self.backends.language_model.reply(
-            command.messages,
-            ReplyOptions(**sampling.model_dump()),
-            first_token_s=limits.request_timeout_s,
-            deadline_s=limits.streaming_timeout_s,
-        )
-        try:
-            with spent.of("llm"):
-                async with closing(tokens) as pieces:
-                    async for token in pieces:
-                        self.reached("first_token")
-                        self._pass_on(stream.push(token), phrases)
-            self._pass_on(stream.finish(), phrases)
-            phrases.put_nowait(None)
-        except BackendError as error:
-            self._pass_on(stream.finish(), phrases)
-            phrases.put_nowait(error)
-
-    def _pass_on(self, found: list[str], phrases: Phrases) -> None:
-        for phrase in found:
-            self.reached("first_phrase")
-            phrases.put_nowait(phrase)
-
-    async def _speak_all(
-        self, attempt: int, phrases: Phrases, playout: Playout, spent: ModelTime
-    ) -> None:
-        spoken = 0
-        while (phrase := await phrases.get()) is not None:
-            if isinstance(phrase, BackendError):
-                raise phrase
-            await self.outbox.room(playout)
-            spoken += await self._speak(attempt, phrase, playout, spent)
-        if not spoken:
+    async def _express(
+        self, command: Reply, thoughts: Thoughts, playout: Playout, spent: ModelTime
+    ) -> list[ToolCalled]:
+        """Speak what is thought, or write it; the tools that are to be called behind it."""
+        written, spoken, calls = "", 0, list[ToolCalled]()
+        voice = self._voice(command.wish)
+        while (thought := await thoughts.get()) is not None:
+            if isinstance(thought, BackendError):
+                raise thought
+            if not isinstance(thought, str):
+                calls.append(called(command.turn, thought))
+            elif command.wish.spoken:
+                await self.outbox.room(playout)
+                spoken += await self._speak(command.attempt, thought, voice, playout, spent)
+            else:
+                written += thought
+                self.step(PhraseSpoken(command.attempt, 0, written, 0.0))
+        if not (spoken or written or calls):
             raise BackendError(FailureClass.UNKNOWN, "the model's reply has no words to speak")
+        return calls
 
-    async def _speak(self, attempt: int, text: str, playout: Playout, spent: ModelTime) -> bool:
+    async def _speak(
+        self, attempt: int, text: str, voice: Voice, playout: Playout, spent: ModelTime
+    ) -> bool:
         """Put a phrase into the playout; False when there is nothing in it to be said."""
         spoken = Phrase(text)
         number: int | None = None
         try:
-            async with closing(self._speech(text, spent)) as pieces:
+            async with closing(self._speech(text, voice, spent)) as pieces:
                 async for speech in pieces:
                     if number is None:
                         self.reached("first_audio")
@@ -131,13 +163,13 @@ class Speaking:
     def _tell(self, attempt: int, number: int, spoken: Phrase) -> None:
         self.step(PhraseSpoken(attempt, number, spoken.text, spoken.seconds, spoken.words))
 
-    async def _speech(self, text: str, spent: ModelTime) -> AsyncIterator[Speech]:
-        if kept := self.lines.find(text, self.voice):
+    async def _speech(self, text: str, voice: Voice, spent: ModelTime) -> AsyncIterator[Speech]:
+        if kept := self.lines.find(text, voice):
             for speech in kept:
                 yield speech
             return
         deadline_s = self.agent.limits.request_timeout_s
-        spoken = self.backends.synthesizer.synthesize(text, self.voice, deadline_s=deadline_s)
+        spoken = self.backends.synthesizer.synthesize(text, voice, deadline_s=deadline_s)
         with spent.of("tts"):
             async with closing(spoken) as pieces:
                 async for speech in pieces:

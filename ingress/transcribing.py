@@ -33,6 +33,8 @@ class Transcribing:
         preview: Callable[[str], None],
     ) -> None:
         self._hearing, self._agent, self._transcriber = hearing, agent, transcriber
+        self.language: str | None = None
+        """ISO 639-1; None for the agent's own."""
         self._metrics, self._now_s = metrics, now_s
         self._step, self._show = step, preview
         self._partials = Partials(hearing, partial_every_ms)
@@ -96,9 +98,11 @@ class Transcribing:
         return text
 
     async def _text_of(self, speech: Audio, *, final: bool) -> str | None:
+        if not len(speech.samples):  # committed by hand before anything came
+            return ""
         transcript = await self._transcriber.transcribe(
             speech,
-            language=self._agent.language,
+            language=self.language or self._agent.language,
             final=final,
             deadline_s=self._agent.limits.request_timeout_s,
         )

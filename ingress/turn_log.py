@@ -12,16 +12,31 @@ from conversation.commands import (
     Release,
     Reply,
     Resume,
+    TellItem,
+    TellStarted,
+    TellStopped,
+    TellTranscript,
     Understood,
 )
+from conversation.endpointing import RATE_HZ
 from conversation.state import Conversation
 from ingress.call_log import CallLog
 from ingress.metrics import Metrics
 from ingress.outbox import Outbox
-from ingress.protocols.outputs import CallerSaid, Noted, TurnClosed
+from ingress.protocols.outputs import (
+    CallerSaid,
+    CallerStarted,
+    CallerStopped,
+    CallerUnderstood,
+    FellBack,
+    ItemTold,
+    Noted,
+    TurnClosed,
+)
 from ingress.stages import Stages
 
 Record = Understood | CloseTurn | FallBack | Note
+Telling = TellStarted | TellStopped | TellTranscript | TellItem
 
 
 class TurnLog:
@@ -44,8 +59,9 @@ class TurnLog:
                 self._outbox.put(CallerSaid(turn, text, final=True))
             case CloseTurn():
                 self._close(command)
-            case FallBack(tier, failure, detail):
+            case FallBack(turn, tier, failure, detail):
                 self._log.warning("fallback", tier=tier, failure=failure, detail=detail)
+                self._outbox.put(FellBack(turn, f"{failure}: {detail}"))
                 self._metrics.count("parley_fallbacks_total", tier=str(tier))
             case Note(kind, text):
                 self._log.info(kind, text=text)
@@ -55,13 +71,26 @@ class TurnLog:
                 if kind == "queue_full":
                     self._metrics.count("parley_queued_turns_refused_total")
 
+    def tell(self, command: Telling) -> None:
+        """To a peer that names items."""
+        match command:
+            case TellStarted(item, sample):
+                self._outbox.put(CallerStarted(item, sample / RATE_HZ))
+            case TellStopped(item, utterance, by_hand):
+                ended_s = utterance.voice_end_sample / RATE_HZ
+                self._outbox.put(CallerStopped(item, ended_s, by_hand))
+            case TellTranscript(item, text, seconds, failed):
+                self._outbox.put(CallerUnderstood(item, text, seconds, failed))
+            case TellItem(item, message, request):
+                self._outbox.put(ItemTold(item, message, request))
+
     def _close(self, command: CloseTurn) -> None:
         stages_ms, outcome = self._stages.finish(), command.outcome
         self.tell_underruns()
         said = [m.text for m in self._state().history if m.role == "user"][-1:]
         facts = {"caller": said, "heard": command.heard, "stages_ms": stages_ms}
         self._log.info("turn", turn=command.turn, outcome=outcome, **facts)
-        self._outbox.put(TurnClosed(command.turn, outcome, stages_ms))
+        self._outbox.put(TurnClosed(command.turn, outcome, stages_ms, command.heard))
         self._metrics.count("parley_turns_total", outcome=outcome)
         if outcome not in ("answered", "interrupted"):
             return

@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from conversation.commands import Reply, Say
+from conversation.commands import Reply, ReplyAside, Say
 from conversation.spoken import BEGINNING
 from conversation.state import Conversation
 from ingress.metrics import Metrics
 from ingress.model_time import ModelTime
 from ingress.outbox import Outbox
+from ingress.protocols.outputs import TurnClosed
 from ingress.speaking import Speaking
 
 
@@ -23,6 +24,18 @@ class TurnWork:
         self._metrics, self._now_s = metrics, now_s
         self._task: asyncio.Task[None] | None = None
         self._spent = ModelTime(now_s)
+        self._asides: dict[int, asyncio.Task[None]] = {}
+
+    def aside(self, command: ReplyAside, tasks: asyncio.TaskGroup) -> None:
+        task = tasks.create_task(self._speaking.aside(command), name=f"aside-{command.aside}")
+        self._asides[command.aside] = task
+        task.add_done_callback(lambda _: self._asides.pop(command.aside))
+
+    def drop_aside(self, aside: int) -> None:
+        """Stop it, if it is still being made."""
+        if task := self._asides.get(aside):
+            task.cancel()
+            self._outbox.put(TurnClosed(-aside, "interrupted"))
 
     def reply(self, command: Reply, tasks: asyncio.TaskGroup) -> None:
         playout = self._outbox.new_turn(command.turn, shut=command.prepared)

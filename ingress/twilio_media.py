@@ -1,8 +1,7 @@
 """Twilio's media socket: from the upgrade to the last frame of a call."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from functools import partial
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
@@ -10,20 +9,21 @@ from configs.agents import Agent
 from conversation.prompts import PromptError
 from conversation.state import Conversation
 from ingress.agents import UnknownAgent, agent_of, conversation_of, farewell
-from ingress.call import Call, Surroundings
+from ingress.call import Call
 from ingress.call_log import CallLog, logger
 from ingress.hearing import Hearing, thresholds_of
-from ingress.protocols.codec import INTERNAL, POLICY, TRY_AGAIN, ProtocolError
+from ingress.protocols.codec import POLICY, TRY_AGAIN, ProtocolError
 from ingress.protocols.twilio import Start, TwilioCodec, read_start
 from ingress.replica import Replica
 from ingress.retrying import retrying
 from ingress.security import TOKEN_PARAMETER, StreamTokens, upgrade_signed_by_twilio
+from ingress.socket_calls import SocketCall
+from ingress.surroundings import Surroundings
 
 START_WITHIN_S = 10.0
 """Twilio sends `start` at once; who does not is a stranger holding a socket."""
 
 READY_WITHIN_S = 10.0
-NORMAL = 1000
 
 
 def router(replica: Replica) -> APIRouter:
@@ -37,7 +37,8 @@ def router(replica: Replica) -> APIRouter:
             await socket.close()  # before accept: HTTP 403
             return
         await socket.accept()
-        await answer(replica, socket)
+        line = SocketCall(socket, replica.metrics, CallLog("?"))
+        await line.answer(partial(hold, replica))
 
     return routes
 
@@ -50,43 +51,11 @@ def upgrade_allowed(replica: Replica, socket: WebSocket) -> bool:
     return upgrade_signed_by_twilio(token, url, socket.headers.get("x-twilio-signature", ""))
 
 
-async def answer(replica: Replica, socket: WebSocket) -> None:
-    """Hold one call, and close its socket with a code that says how it ended."""
-    log, code, reason, outcome = CallLog("?"), NORMAL, "", "refused"
-    try:
-        start = await first_start(socket)
-        log = CallLog(start.call_sid)
-        outcome = await hold(replica, socket, start, log)
-    except* ProtocolError as group:
-        code, reason = worst(group)
-        log.warning("closed", code=code, reason=reason)
-    except* WebSocketDisconnect:
-        log.info("disconnected")
-    except* Exception as group:
-        code, reason, outcome = INTERNAL, "internal error", "failed"
-        log.crash(group)
-    replica.metrics.count("parley_calls_total", outcome=outcome)
-    with suppress(WebSocketDisconnect, RuntimeError, OSError):  # the peer may have closed first
-        await socket.close(code, shortened(reason))
-
-
-def shortened(reason: str) -> str:
-    """At most 123 bytes: a control frame holds 125, two of them the code (RFC 6455, 5.5)."""
-    return reason.encode()[:123].decode(errors="ignore")
-
-
-def worst(group: BaseExceptionGroup[ProtocolError]) -> tuple[int, str]:
-    error = group.exceptions[0]
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error.code, error.reason
-
-
-async def first_start(socket: WebSocket) -> Start:
+async def first_start(line: SocketCall) -> Start:
     """Read up to the `start` message. Raises ProtocolError, WebSocketDisconnect."""
     try:
         async with asyncio.timeout(START_WITHIN_S):
-            async for message in inbox(socket):
+            async for message in line.messages():
                 if start := read_start(message):
                     return start
     except TimeoutError:
@@ -94,9 +63,11 @@ async def first_start(socket: WebSocket) -> Start:
     raise WebSocketDisconnect
 
 
-async def hold(replica: Replica, socket: WebSocket, start: Start, log: CallLog) -> str:
+async def hold(replica: Replica, line: SocketCall) -> str:
     """The call itself, and its outcome: completed, or refused for want of room. Raises
-    ProtocolError, alone or in a group."""
+    ProtocolError, alone or in a group, and WebSocketDisconnect."""
+    start = await first_start(line)
+    log = line.log = CallLog(start.call_sid)
     check(replica, start)
     if not await replica.readiness.within(READY_WITHIN_S):
         raise ProtocolError(TRY_AGAIN, f"still loading: {', '.join(replica.readiness.waiting_for)}")
@@ -116,7 +87,7 @@ async def hold(replica: Replica, socket: WebSocket, start: Start, log: CallLog) 
     call = new_call(replica, start, agent, conversation, log)
     log.info("started", agent=name, stream=start.stream_sid)
     with replica.admission.hold(start.call_sid, call):
-        await call.run(inbox(socket), socket.send_text)
+        await call.run(line.messages(), line.send)
     log.info("ended")
     return "refused" if full else "completed"
 
@@ -145,12 +116,3 @@ def new_call(
     codec = TwilioCodec(start.stream_sid, texts=wanted and replica.stack.twilio.parley_events)
     hearing = Hearing(replica.silero, thresholds_of(replica.stack.listening))
     return Call(codec, hearing, agent, conversation, around, log)
-
-
-async def inbox(socket: WebSocket) -> AsyncIterator[str | bytes]:
-    """The socket's messages, until it is closed."""
-    while True:
-        message = await socket.receive()
-        if message["type"] == "websocket.disconnect":
-            return
-        yield message.get("text") or message.get("bytes") or ""

@@ -1,8 +1,8 @@
-"""`python -m loadtest call`, `run` and `capacity`: call a running stack as Twilio would."""
+"""`python -m loadtest call`, `run` and `capacity`: call a running stack, as Twilio would or as a
+client of OpenAI's Realtime protocol."""
 
 import argparse
 import asyncio
-import os
 import secrets
 import sys
 from pathlib import Path
@@ -13,31 +13,31 @@ from loadtest.call import Caller, call
 from loadtest.commands import run_steps, search_capacity
 from loadtest.crew import WorkerLost
 from loadtest.options import options
+from loadtest.placing import Called
 from loadtest.printout import ForPeople, ForPrograms
 from loadtest.script import Plan
 from loadtest.utterance import UnreadableRecording, read_utterance
-from loadtest.webhook import CallRefused, Server
+from loadtest.webhook import CallRefused, server_of
 
 
 def caller_of(given: argparse.Namespace) -> Caller:
-    """Raises CallRefused when the token's variable is not set."""
-    token = None
-    if given.auth_token_env and not (token := os.environ.get(given.auth_token_env)):
-        raise CallRefused(f"--auth-token-env: no variable {given.auth_token_env} is set")
-    call_sid, url = f"CA{secrets.token_hex(16)}", given.url.rstrip("/")
+    """Raises CallRefused when a secret's variable is not set."""
+    url, public_url = given.url.rstrip("/"), (given.public_url or given.url).rstrip("/")
+    server = server_of(url, public_url, given.auth_token_env, given.api_key_env)
+    call_sid = f"CA{secrets.token_hex(16)}"
     wav = given.out or Path()
     if wav.suffix.lower() != ".wav":
         wav.mkdir(parents=True, exist_ok=True)
         wav = wav / f"heard-{call_sid}.wav"
     if not wav.parent.is_dir():
         raise CallRefused(f"--out: there is no folder {wav.parent}")
-    server = Server(url, (given.public_url or url).rstrip("/"), token)
-    return Caller(server, call_sid, wav, given.agent, dict(given.param))
+    called = Called(server, given.protocol, given.agent, dict(given.param))
+    return Caller(called, call_sid, wav)
 
 
 def main(arguments: list[str] | None = None, *, pace: float = 1.0) -> int:
     """Exit code: 0 when every turn was answered and every objective kept. `pace` as for
-    `loadtest.phone.dial`."""
+    `loadtest.phone.held`."""
     given = options(arguments)
     commands = {"call": call_once, "run": run_steps, "capacity": search_capacity}
     try:

@@ -1,53 +1,33 @@
-"""One simulated call, from the webhook to the WAV of what was heard."""
+"""One simulated call, from its placing to the WAV of what was heard."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 
 import soundfile
-from websockets.exceptions import InvalidHandshake, InvalidURI
 
 from loadtest.first_audio import RATE_HZ
-from loadtest.media_streams import Start
-from loadtest.network import Network
-from loadtest.phone import CallEnded, Phone, Text, dial
+from loadtest.phone import CallEnded, Phone, Text
+from loadtest.placing import Called, placed
 from loadtest.printout import Printout
 from loadtest.script import Plan, Script, Turn
-from loadtest.webhook import CallRefused, Server, Stream, place_call
-from loadtest.wheel import Wheel
-
-ELSEWHERE_WITHIN_S = 3.0
-"""A public address that we may not reach from here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who calls whom, and where the recording of the call goes."""
 
-    server: Server
+    called: Called
     call_sid: str
     wav: Path
-    agent: str | None = None
-    parameters: dict[str, str] = field(default_factory=dict[str, str])
-
-    @property
-    def query(self) -> dict[str, str]:
-        """What the number's webhook is configured with."""
-        return self.parameters | ({"agent": self.agent} if self.agent else {})
 
 
 async def call(caller: Caller, plan: Plan, printout: Printout) -> bool:
     """Hold the call: whether every turn was answered. Raises CallRefused."""
-    printout.dialling(caller.server.url, caller.call_sid)
-    stream = await place_call(caller.server, caller.call_sid, caller.query)
-    parameters = {**stream.parameters, "parley_events": "1"}
-    start = Start(call_sid=caller.call_sid, parameters=parameters)
+    printout.dialling(caller.called.server.url, caller.call_sid)
     answered: list[bool] = []
     async with (
-        connected(caller.server, stream, start, plan.pace) as phone,
+        placed(caller.called, caller.call_sid, pace=plan.pace) as phone,
         asyncio.TaskGroup() as tasks,
     ):
         showing = tasks.create_task(show_texts(phone, printout))
@@ -94,30 +74,3 @@ async def is_played(phone: Phone, text: Text) -> bool:
         return True if phone.now > text.plays_at else None
 
     return await phone.until(known)
-
-
-@asynccontextmanager
-async def connected(
-    server: Server,
-    stream: Stream,
-    start: Start,
-    pace: float,
-    *,
-    network: Network = Network(),  # noqa: B008 (frozen)
-    wheel: Wheel | None = None,
-) -> AsyncGenerator[Phone]:
-    """The stream's socket, at the first of its URLs that answers. Raises CallRefused."""
-    headers = server.signature(stream.signed_url, {})
-    dialled = partial(dial, start=start, pace=pace, headers=headers, network=network, wheel=wheel)
-    failures: list[str] = []
-    async with AsyncExitStack() as stack:
-        for url in stream.urls:
-            timeout_s = ELSEWHERE_WITHIN_S if url != stream.urls[-1] else 10.0
-            try:
-                phone = await stack.enter_async_context(dialled(url, open_timeout_s=timeout_s))
-            except (OSError, TimeoutError, InvalidHandshake, InvalidURI) as error:
-                failures.append(f"{url}: {error or type(error).__name__}")
-            else:
-                yield phone
-                return
-    raise CallRefused(f"the stream did not open: {'; '.join(failures)}")

@@ -67,7 +67,7 @@ async def _hold(
     for file in filter(None, (given.json, given.html)):
         if not file.resolve().parent.is_dir():
             raise CallRefused(f"there is no folder {file.resolve().parent}")
-    await check_ready(load.server())
+    await check_ready(load.called().server)
     progress = Progress(console)
     async with crew(load, given.processes) as workers:
         run = Run(workers, conditions, progress)
@@ -88,6 +88,8 @@ def load_of(given: argparse.Namespace, pace: float) -> Load:
         wavs=[str(wav.resolve()) for wav in given.wav or given.default_wavs],
         public_url=(given.public_url or url).rstrip("/"),
         auth_token_env=given.auth_token_env,
+        protocol=given.protocol,
+        api_key_env=given.api_key_env,
         agent=given.agent,
         parameters=dict(given.param),
         think_ms=given.think_ms,

@@ -1,14 +1,13 @@
 """What the caller holds: says utterances, hears replies, and waits for what happens. Owns the
-call's state and the line's clock; `loadtest.phone` dials, `loadtest.line` has the socket and
-`loadtest.wheel` the timer.
+call's state and the line's clock; `loadtest.phone` dials, `loadtest.line` has the socket,
+`loadtest.wheel` the timer, and a `loadtest.wire.Wire` the protocol.
 
-The line's time is counted in samples at 8 kHz since `start`. A frame of 20 ms leaves when its last
-sample was spoken, silence between utterances for ever.
+The line's time is counted in samples at 8 kHz since the call began. A frame of 20 ms leaves when
+its last sample was spoken, silence between utterances for ever.
 """
 
 import asyncio
 import random
-import secrets
 import time
 from collections import deque
 from collections.abc import Callable
@@ -16,22 +15,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from audio import mulaw
 from audio.pcm import Samples
-from loadtest import media_streams
 from loadtest.first_audio import RATE_HZ, first_audible
 from loadtest.line import Line
-from loadtest.media_streams import FRAME_SAMPLES, Start
 from loadtest.network import Delays, Network
 from loadtest.playout import Playout
 from loadtest.utterance import Utterance
+from loadtest.wire import FRAME_SAMPLES, Text, Wire
 
 LATE_MS = 20.0
 """A frame more than one frame late: the caller's own fault, not the server's."""
 
 LATEST_COUNTED_MS = 1_000
 
-_SILENCE = media_streams.payloads(bytes([mulaw.SILENCE]) * FRAME_SAMPLES)[0]
 _HURRIED_SILENCE = 2 * RATE_HZ
 
 T = TypeVar("T")
@@ -55,35 +51,17 @@ class Spoken:
     voiced_from: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A `parley` frame, the sample of the line at which it came, and the one at which sound that
-    comes after it will play."""
-
-    at: int
-    body: dict[str, Any]
-    plays_at: int = 0
-
-
 class Phone:
-    """A call under way. Made by `loadtest.phone.dial`."""
+    """A call under way. Made by `loadtest.phone.held`."""
 
-    def __init__(self, line: Line, start: Start, pace: float, network: Network) -> None:
-        self.start, self.stream_sid = start, f"MZ{secrets.token_hex(16)}"
-        self.playout = Playout()
-        self.texts: list[Text] = []
-        self.faults: list[str] = []
-        """What Twilio would have refused."""
+    def __init__(self, line: Line, wire: Wire, pace: float, network: Network) -> None:
+        self.wire = wire
         self.late_ms = [0] * (LATEST_COUNTED_MS + 1)
         """How many frames left so many milliseconds late, the last for all that were later."""
         self.latest_ms = 0.0
-        self.marks: list[str] = []
-        """Names of the marks that were sent back."""
-        self.cleared: list[int] = []
-        """The samples of the line at which `clear` came."""
         self._line, self._pace, self._network = line, pace, network
         self._began_s = time.monotonic()
-        self._sequence, self._sent = 0, 0
+        self._sent = 0
         self._to_say: deque[str] = deque()
         self._hurry_until = 0
         self._ended: CallEnded | None = None
@@ -92,6 +70,24 @@ class Phone:
         way_s = network.jitter_ms / 1_000 * pace
         self._out = Delays(way_s, self._chance) if way_s else None
         self._in = Delays(way_s, self._chance) if way_s else None
+
+    @property
+    def playout(self) -> Playout:
+        return self.wire.ear.playout
+
+    @property
+    def texts(self) -> list[Text]:
+        return self.wire.ear.texts
+
+    @property
+    def faults(self) -> list[str]:
+        """What a client of the protocol would have refused."""
+        return self.wire.ear.faults
+
+    @property
+    def cleared(self) -> list[int]:
+        """The samples of the line at which buffered speech was dropped."""
+        return self.wire.ear.cleared
 
     @property
     def now(self) -> int:
@@ -130,7 +126,7 @@ class Phone:
     async def say(self, utterance: Utterance) -> Spoken:
         """Speak, behind what is already being said; ends when the last frame has left."""
         begins = self._sent + len(self._to_say) * FRAME_SAMPLES
-        self._to_say.extend(media_streams.payloads(utterance.payload))
+        self._to_say.extend(self.wire.frames(utterance))
         ends = begins + len(utterance.payload)
         self._hurry_until = ends + _HURRIED_SILENCE
         await self.until(lambda: True if self._sent >= ends else None)
@@ -169,7 +165,7 @@ class Phone:
         )
 
     async def text(self, kind: str, since: int = 0) -> dict[str, Any]:
-        """Wait for a `parley` text of a kind that came at or after `since`. A final transcript's
+        """Wait for a text of a kind that came at or after `since`. A final transcript's
         kind is "transcript"; partial ones are passed over."""
         return await self.until(lambda: next(iter(self.texts_of(kind, since)), None))
 
@@ -180,20 +176,15 @@ class Phone:
 
     def forget(self, before: int) -> None:
         """Drop sound and texts from before a sample: a call of hours keeps its size."""
-        self.playout.forget(before)
-        self.texts = [text for text in self.texts if text.at >= before]
+        self.wire.ear.forget(before)
 
     async def ended(self) -> CallEnded:
         """Wait until the server closes the call."""
         return await self.until(lambda: self._ended)
 
-    async def press(self, digit: str) -> None:
-        self._send("dtmf", dtmf={"track": "inbound_track", "digit": digit})
-
     async def hang_up(self) -> None:
-        """Say `stop`, as Twilio does when the caller hangs up, and close."""
-        sids = {"accountSid": self.start.account_sid, "callSid": self.start.call_sid}
-        self._send("stop", stop=sids)
+        """Say so, as far as the protocol has a word for it, and close."""
+        self.send(*self.wire.closing())
         await self._line.close()
 
     def drop(self) -> None:
@@ -205,9 +196,8 @@ class Phone:
         return self.playout.heard(0, self.now)
 
     def open(self) -> None:
-        """Say `connected` and `start`, and listen."""
-        self._line.send_now(media_streams.CONNECTED)
-        self._send("start", start=self.start.body(self.stream_sid))
+        """Say what the protocol begins with, and listen."""
+        self.send(*self.wire.opening())
         self._line.listen(self._arrived, self._over)
 
     def begin(self, at_s: float) -> None:
@@ -225,13 +215,11 @@ class Phone:
 
     def frame(self) -> None:
         """Say the next frame, and see what has happened meanwhile."""
-        payload = self._to_say.popleft() if self._to_say else _SILENCE
+        frame = self._to_say.popleft() if self._to_say else None
         if not self._network.loses(self._chance):
-            self._sequence += 1
-            sequence, at = self._sequence, self._sent
-            self._write(media_streams.media_message(self.stream_sid, sequence, payload, at))
+            self.send(self.wire.speak(frame, self._sent))
         self._sent += FRAME_SAMPLES
-        self._echo(self.playout.due(self.now))
+        self.send(*self.wire.due(self.now))
         self._tell()
 
     async def hurry(self) -> None:
@@ -256,20 +244,13 @@ class Phone:
         self._ended = self._ended or CallEnded(code, reason)
         self._tell()
 
-    def _echo(self, names: list[str]) -> None:
-        for name in names:
-            self.marks.append(name)
-            self._send("mark", mark={"name": name})
-
-    def _send(self, event: str, **body: Any) -> None:
-        self._sequence += 1
-        self._write(media_streams.message(event, self.stream_sid, self._sequence, **body))
-
-    def _write(self, message: str) -> None:
-        if self._out:
-            self._out.pass_on(partial(self._line.send_now, message))
-        else:
-            self._line.send_now(message)
+    def send(self, *messages: str) -> None:
+        """Messages of the wire's, in order."""
+        for message in messages:
+            if self._out:
+                self._out.pass_on(partial(self._line.send_now, message))
+            else:
+                self._line.send_now(message)
 
     def _arrived(self, message: str | bytes) -> None:
         if self._in:
@@ -278,18 +259,4 @@ class Phone:
             self._received(message)
 
     def _received(self, message: str | bytes) -> None:
-        now = self.now
-        try:
-            match media_streams.read(message, self.stream_sid):
-                case media_streams.Media(payload):
-                    self.playout.play(payload, now)
-                case media_streams.Mark(name):
-                    self.playout.mark(name, now)
-                    self._echo(self.playout.due(now))
-                case media_streams.Clear():
-                    self.cleared.append(now)
-                    self._echo(self.playout.clear(now))
-                case media_streams.Parley(body):
-                    self.texts.append(Text(now, body, max(now, self.playout.end)))
-        except media_streams.Malformed as error:
-            self.faults.append(str(error))
+        self.send(*self.wire.received(message, self.now))

@@ -13,14 +13,9 @@ from typing import Any
 
 import orjson
 
-FRAME_SAMPLES = 160
-"""20 ms at 8 kHz, one byte of mu-law each."""
+from loadtest.wire import FRAME_SAMPLES, Malformed
 
 CONNECTED = '{"event":"connected","protocol":"Call","version":"1.0.0"}'
-
-
-class Malformed(Exception):
-    """A frame that Twilio would refuse; the message says which and why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ class Kind(StrEnum):
     NOT_UNDERSTOOD = "not understood"  # the agent heard nothing in the utterance
     FAILED = "failed"  # the agent said that it could not answer
     BARGE_IN_IGNORED = "barge-in ignored"  # the agent went on for a second or more
-    FAULT = "fault"  # the server sent what Twilio would refuse
+    FAULT = "fault"  # the server sent what no client would take
     NOTICE = "notice"  # the server noted a trouble of its own
 
 

@@ -10,7 +10,8 @@ from loadtest.utterance import DEFAULT_WAV, DEFAULT_WAVS
 def options(arguments: list[str] | None = None) -> argparse.Namespace:
     """Ends the process with 2 where they make no sense."""
     parser = argparse.ArgumentParser(
-        prog="python -m loadtest", description="Call a running stack as Twilio would."
+        prog="python -m loadtest",
+        description="Call a running stack, as Twilio would or as a Realtime client.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
     _call(commands.add_parser("call", help="one call, in real time: hear the answers"))
@@ -28,16 +29,32 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--first", type=positive, default=8, help="calls to begin with (default: %(default)s)")
     add("--max-calls", type=positive, default=256, help="default: %(default)s")
     add("--within", type=not_negative, default=5.0, metavar="PERCENT", help="default: %(default)g")
-    return parser.parse_args(arguments)
+    given = parser.parse_args(arguments)
+    for option in wrong_options(given):
+        parser.error(f"{option} is not for --protocol {given.protocol}")
+    return given
+
+
+def wrong_options(given: argparse.Namespace) -> list[str]:
+    """Those that the chosen protocol has no place for."""
+    of_twilio = {
+        "--auth-token-env": given.auth_token_env,
+        "--public-url": given.public_url,
+        "--param": given.param,
+    }
+    theirs = {"--api-key-env": given.api_key_env} if given.protocol == "twilio" else of_twilio
+    return [option for option, value in theirs.items() if value]
 
 
 def _server(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--url", default="http://127.0.0.1:8000", help="the stack (default: %(default)s)")
-    add("--agent", help="the agent to call (default: by the dialled number)")
+    add("--protocol", choices=("twilio", "realtime"), default="twilio", help="default: %(default)s")
+    add("--agent", help="the agent to call (default: by the dialled number, or the default one)")
     add("--param", type=key_value, action="append", default=[], metavar="KEY=VALUE")
     add("--auth-token-env", metavar="NAME", help="variable with Twilio's auth token: sign with it")
     add("--public-url", help="the address that is signed (default: --url)")
+    add("--api-key-env", metavar="NAME", help="variable with an API key, for Realtime")
 
 
 def _call(parser: argparse.ArgumentParser) -> None:

@@ -1,5 +1,5 @@
-"""One simulated Twilio call over Media Streams. What is said and when is the caller's script
-(`loadtest.script`, `loadtest.talking`, or a test).
+"""One simulated call. What is said and when is the caller's script (`loadtest.script`,
+`loadtest.talking`, or a test); how it is put on the wire is the protocol's (`loadtest.wire`).
 
     async with dial(url, start) as phone:
         spoken = await phone.say(utterance)
@@ -9,21 +9,28 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from loadtest.handset import LATE_MS, CallEnded, Phone, Spoken, Text
+from loadtest.handset import LATE_MS, CallEnded, Phone, Spoken
 from loadtest.line import open_line
 from loadtest.media_streams import Start
 from loadtest.network import Network
+from loadtest.twilio_wire import TwilioWire
 from loadtest.wheel import Wheel
+from loadtest.wire import Text, Wire
 
-__all__ = ["LATE_MS", "CallEnded", "Phone", "Spoken", "Text", "dial"]
+__all__ = ["LATE_MS", "CallEnded", "Phone", "Spoken", "Text", "dial", "held"]
+
+
+def dial(url: str, start: Start, *, pace: float = 1.0) -> AbstractAsyncContextManager[Phone]:
+    """A call over Twilio Media Streams. `pace`, and what is raised, as for `held`."""
+    return held(url, TwilioWire(start), pace=pace)
 
 
 @asynccontextmanager
-async def dial(
+async def held(
     url: str,
-    start: Start,
+    wire: Wire,
     *,
     pace: float = 1.0,
     headers: dict[str, str] | None = None,
@@ -31,7 +38,7 @@ async def dial(
     network: Network = Network(),  # noqa: B008 (frozen)
     wheel: Wheel | None = None,
 ) -> AsyncGenerator[Phone]:
-    """Open a stream and hold it; the caller hangs up on leaving.
+    """Open a call's socket and hold it; the caller hangs up on leaving.
 
     `pace` is how long a second of the line takes: 1.0 is real time. With 0 the line's clock is
     the caller's own frames: they leave as fast as the server takes them while the caller speaks,
@@ -40,7 +47,7 @@ async def dial(
     websockets' InvalidHandshake and InvalidURI when nobody answers.
     """
     async with open_line(url, headers, open_timeout_s) as line:
-        phone = Phone(line, start, pace, network)
+        phone = Phone(line, wire, pace, network)
         phone.open()
         try:
             if wheel:

@@ -16,6 +16,7 @@ from loadtest.summary import StepResult
 
 TEMPLATE = "report.html.j2"
 BAR_HEIGHT = 44
+PRIVATE = ("parameters", "auth_token_env", "api_key_env")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def as_html(run: Run, load: Load) -> str:
 def _conditions(load: Load) -> dict[str, Any]:
     """What the callers did; parameters of calls may be private."""
     told = asdict(load) | {"wavs": [Path(wav).name for wav in load.wavs]}
-    return {name: told[name] for name in told if name not in ("parameters", "auth_token_env")}
+    return {name: told[name] for name in told if name not in PRIVATE}
 
 
 def first_audio(results: list[StepResult], slo_ms: float | None) -> Figure:

@@ -2,7 +2,6 @@
 placing of calls; what they say is `loadtest.talking`'s."""
 
 import asyncio
-import os
 import random
 import secrets
 import time
@@ -12,14 +11,13 @@ from pathlib import Path
 
 import httpx
 
-from loadtest.call import connected
-from loadtest.media_streams import Start
 from loadtest.network import Network
 from loadtest.noticed import Beat, Kind, Own, Record, Trouble
 from loadtest.phone import Phone
+from loadtest.placing import Called, Protocol, placed
 from loadtest.talking import Habits, Talk
 from loadtest.utterance import read_utterance
-from loadtest.webhook import CallRefused, Server, place_call, web_client
+from loadtest.webhook import CallRefused, server_of, web_client
 from loadtest.wheel import Wheel
 
 BEAT_S = 0.5
@@ -30,13 +28,15 @@ AGAIN_AFTER_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What all steps of a run have in common. `pace` as for `loadtest.phone.dial`, not 0;
+    """What all steps of a run have in common. `pace` as for `loadtest.phone.held`, not 0;
     `seed` makes pauses, barge-ins, jitter and loss the same again."""
 
     url: str
     wavs: list[str]
     public_url: str | None = None
     auth_token_env: str | None = None
+    protocol: Protocol = "twilio"
+    api_key_env: str | None = None
     agent: str | None = None
     parameters: dict[str, str] = field(default_factory=dict[str, str])
     think_ms: float = 500.0
@@ -48,12 +48,11 @@ class Load:
     pace: float = 1.0
     seed: int = 1
 
-    def server(self) -> Server:
-        """Raises CallRefused when the token's variable is not set."""
-        token = None
-        if self.auth_token_env and not (token := os.environ.get(self.auth_token_env)):
-            raise CallRefused(f"--auth-token-env: no variable {self.auth_token_env} is set")
-        return Server(self.url, self.public_url or self.url, token)
+    def called(self) -> Called:
+        """Raises CallRefused when a secret's variable is not set."""
+        secrets_of = self.auth_token_env, self.api_key_env
+        server = server_of(self.url, self.public_url, *secrets_of)
+        return Called(server, self.protocol, self.agent, self.parameters)
 
     def habits(self) -> Habits:
         """Raises UnreadableRecording."""
@@ -84,7 +83,7 @@ class Caller:
 
     load: Load
     step: Step
-    server: Server
+    called: Called
     habits: Habits
     note: Callable[[Record], None]
     client: httpx.AsyncClient
@@ -106,12 +105,11 @@ class Caller:
 
     async def _call(self, number: int, ends_s: float, chance: random.Random) -> None:
         load, call_sid = self.load, f"CA{secrets.token_hex(16)}"
-        query = load.parameters | ({"agent": load.agent} if load.agent else {})
-        stream = await place_call(self.server, call_sid, query, self.client)
-        parameters = {**stream.parameters, "parley_events": "1"}
-        start = Start(call_sid=call_sid, parameters=parameters)
         network = Network(load.jitter_ms, load.loss_percent, chance.randrange(1 << 32))
-        line = connected(self.server, stream, start, load.pace, network=network, wheel=self.wheel)
+        line = placed(
+            self.called, call_sid, pace=load.pace, network=network, client=self.client,
+            wheel=self.wheel,
+        )  # fmt: skip
         async with line as phone:
             self.active += 1
             try:
@@ -142,12 +140,12 @@ class Caller:
 async def hold_calls(
     load: Load, habits: Habits, step: Step, mine: Sequence[int], note: Callable[[Record], None]
 ) -> Own:
-    """Hold those of a step's calls whose numbers are `mine`. Raises CallRefused only for a token
+    """Hold those of a step's calls whose numbers are `mine`. Raises CallRefused only for a secret
     that is not set."""
-    server, began_s = load.server(), time.process_time()
+    called, began_s = load.called(), time.process_time()
     wheel = Wheel(load.pace)
     async with web_client() as client, asyncio.TaskGroup() as around:
-        caller = Caller(load, step, server, habits, note, client, wheel)
+        caller = Caller(load, step, called, habits, note, client, wheel)
         always = [around.create_task(wheel.turn()), around.create_task(caller.beat())]
         async with asyncio.TaskGroup() as calls:
             for number in mine:

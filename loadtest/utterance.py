@@ -1,4 +1,4 @@
-"""What a caller says: a recording as the telephone takes it."""
+"""What a caller says: a recording as the telephone takes it, and as a browser does."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,10 @@ DEFAULT_WAVS = sorted(DEFAULT_WAV.parent.glob("*.wav"))
 """What callers of a load test say: sentences of that book without a pause of a quarter second."""
 
 
+WIDE_HZ = 24_000
+"""The one rate of `audio/pcm` in OpenAI's Realtime protocol."""
+
+
 class UnreadableRecording(Exception):
     """A file is no recording of speech; the message says why."""
 
@@ -25,11 +29,12 @@ class UnreadableRecording(Exception):
 @dataclass(frozen=True, slots=True)
 class Utterance:
     """Whole 20 ms frames of mu-law, the index just behind the last voiced sample, and that of the
-    first."""
+    first; and the same sound, as long, at `WIDE_HZ` as int16 in little endian."""
 
     payload: bytes
     voiced_until: int
     voiced_from: int = 0
+    wide: bytes = b""
 
 
 def utterance_of(audio: Audio) -> Utterance:
@@ -38,7 +43,11 @@ def utterance_of(audio: Audio) -> Utterance:
     payload = mulaw.encode(samples)
     padding = -len(payload) % mulaw.FRAME_BYTES
     silence = bytes([mulaw.SILENCE]) * padding
-    return Utterance(payload + silence, last_voiced(samples), first_audible(samples) or 0)
+    wide = np.zeros((len(payload) + padding) * WIDE_HZ // mulaw.RATE_HZ, "<i2")
+    same = resample(audio, WIDE_HZ).samples[: len(wide)]
+    wide[: len(same)] = same
+    voiced = last_voiced(samples), first_audible(samples) or 0
+    return Utterance(payload + silence, *voiced, wide.tobytes())
 
 
 def read_utterance(path: Path) -> Utterance:

@@ -1,6 +1,8 @@
-"""The call before its stream: Twilio's webhook and the TwiML that answers it. Owns no socket."""
+"""The call before its stream: the server, Twilio's webhook and the TwiML that answers it. Owns no
+socket."""
 
 import json
+import os
 from dataclasses import dataclass, field
 from urllib.parse import urlencode, urlsplit
 from xml.etree import ElementTree
@@ -29,11 +31,13 @@ class CallRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where the call goes: `url` is what we connect to, `public_url` what is signed."""
+    """Where the call goes: `url` is what we connect to, `public_url` what is signed. Twilio's
+    callers sign with the token, Realtime's show the key."""
 
     url: str
     public_url: str
     auth_token: str | None = field(default=None, repr=False)
+    api_key: str | None = field(default=None, repr=False)
 
     def signature(self, url: str, form: dict[str, str]) -> dict[str, str]:
         """The header with which Twilio signs a request to `url`; none without a token."""
@@ -41,6 +45,10 @@ class Server:
             return {}
         signed = RequestValidator(self.auth_token).compute_signature(url, form)
         return {"X-Twilio-Signature": signed}
+
+    def bearer(self) -> dict[str, str]:
+        """The header with the key; none without one."""
+        return {} if self.api_key is None else {"Authorization": f"Bearer {self.api_key}"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,21 @@ class Stream:
     signed_url: str
     urls: tuple[str, ...]
     parameters: dict[str, str]
+
+
+def server_of(
+    url: str, public_url: str | None, auth_token_env: str | None, api_key_env: str | None
+) -> Server:
+    """With the secrets of the variables that are named. Raises CallRefused for one that is not
+    set."""
+    token = _secret(auth_token_env, "--auth-token-env")
+    return Server(url, public_url or url, token, _secret(api_key_env, "--api-key-env"))
+
+
+def _secret(variable: str | None, option: str) -> str | None:
+    if variable and not os.environ.get(variable):
+        raise CallRefused(f"{option}: no variable {variable} is set")
+    return os.environ[variable] if variable else None
 
 
 async def check_ready(server: Server) -> None:

@@ -33,7 +33,7 @@ def main() -> int:
     load = Load(**orjson.loads(sys.stdin.buffer.readline()))
     try:
         habits = load.habits()
-        load.server()
+        load.called()
     except (UnreadableRecording, CallRefused) as error:
         tell("refused", str(error))
         return 1

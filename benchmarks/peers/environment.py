@@ -24,8 +24,13 @@ def peers_python(tell: Callable[[str], None]) -> Path:
     tell(f"installing the peers into {FOLDER.name}, once (0.8 GB)")
     shutil.rmtree(FOLDER, ignore_errors=True)
     _run(sys.executable, "-m", "venv", str(FOLDER))
-    pip = (str(python), "-m", "pip", "--disable-pip-version-check", "install", "-qq", "--no-deps")
-    _run(*pip, "-r", str(REQUIREMENTS))
+    uv = (sys.executable, "-m", "uv", "pip", "install", "--python", str(python))
+    pip = (str(python), "-m", "pip", "install", "--disable-pip-version-check")
+    wants = ("-qq", "--no-deps", "-r", str(REQUIREMENTS))
+    try:
+        _run(*uv, *wants)
+    except NoStack:  # it is deaf to pip's configuration
+        _run(*pip, *wants)
     stamp.write_text(wanted)
     return python
 

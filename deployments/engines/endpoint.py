@@ -9,7 +9,7 @@ import asyncio
 import io
 import secrets
 import wave
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -21,9 +21,20 @@ from configs.schema import OpenAI
 from conversation.fallbacks import FailureClass
 from conversation.history import Message
 from deployments.deadlines import within
+from deployments.engines.chat import chat_request
 from deployments.engines.connections import Endpoint, classified, ended
-from deployments.engines.sse import ChatEvents, body_of, text_of
-from ingress.backends import BackendError, ReplyOptions, Speech, Transcript, Voice
+from deployments.engines.endpoint_recordings import fields_of, segments_of
+from deployments.engines.sse import ChatEvents, DataLines, body_of, pieces_of, reported
+from ingress.backends import (
+    BackendError,
+    Piece,
+    RecordingOptions,
+    ReplyOptions,
+    Segment,
+    Speech,
+    Transcript,
+    Voice,
+)
 
 SPEECH_RATE_HZ = 24_000
 """Of `response_format="pcm"`: mono s16le (platform.openai.com/docs/guides/text-to-speech)."""
@@ -48,7 +59,7 @@ class EndpointTranscriber:
         self, speech: Audio, *, language: str, final: bool, deadline_s: float
     ) -> Transcript | None:
         fields = {"model": self._model, "language": language, "response_format": "json"}
-        body, content_type = form(fields, wav(speech))
+        body, content_type = form(tuple(fields.items()), wav(speech))
         request = self._client.answer("/audio/transcriptions", body, content_type)
         with classified():
             async with asyncio.timeout(deadline_s), request as response:
@@ -56,6 +67,19 @@ class EndpointTranscriber:
         if not isinstance(text, str):
             raise BackendError(FailureClass.SERVER, "the transcription has no text")
         return Transcript(text.strip())
+
+    async def recorded(
+        self, recording: Audio, options: RecordingOptions, *, deadline_s: float
+    ) -> AsyncIterator[Segment]:
+        """All segments at once, when the endpoint has answered."""
+        fields = fields_of(self._model, options)
+        body, content_type = await asyncio.to_thread(lambda: form(fields, wav(recording)))
+        request = self._client.answer("/audio/transcriptions", body, content_type)
+        with classified():
+            async with asyncio.timeout(deadline_s), request as response:
+                answer = body_of(await response.read())
+        for segment in segments_of(answer, recording.seconds):
+            yield segment
 
 
 class EndpointLanguageModel:
@@ -74,36 +98,64 @@ class EndpointLanguageModel:
         *,
         first_token_s: float,
         deadline_s: float,
-    ) -> AsyncIterator[str]:
+    ) -> AsyncIterator[Piece]:
         first_s = first_token_s if options.stream else deadline_s
         answer = self._streamed if options.stream else self._whole
         body = orjson.dumps(chat_request(self._model, messages, options))
         with classified():
             async with (
-                aclosing(answer(body)) as texts,
-                aclosing(within(texts, first_s, deadline_s)) as pieces,
+                aclosing(answer(body)) as found,
+                aclosing(within(found, first_s, deadline_s)) as pieces,
             ):
                 async for piece in pieces:
                     yield piece
 
-    async def _streamed(self, body: bytes) -> AsyncGenerator[str, None]:
+    async def _streamed(self, body: bytes) -> AsyncGenerator[Piece, None]:
         """Tokens that arrive together are one piece."""
         events = ChatEvents()
         async with self._client.answer("/chat/completions", body) as response:
             async for chunk in response.content.iter_any():
-                for text in events.push(chunk):
-                    yield text
+                for piece in events.push(chunk):
+                    yield piece
                 if events.done:
                     await ended(response)
                     return
-            for text in events.finish():
-                yield text
+            for piece in events.finish():
+                yield piece
 
-    async def _whole(self, body: bytes) -> AsyncGenerator[str, None]:
+    async def _whole(self, body: bytes) -> AsyncGenerator[Piece, None]:
         async with self._client.answer("/chat/completions", body) as response:
             answer = body_of(await response.read())
-        if text := text_of(answer):
-            yield text
+        for piece in pieces_of(answer):
+            yield piece
+
+    async def chat(
+        self, body: dict[str, Any], *, deadline_s: float
+    ) -> AsyncIterator[str | dict[str, Any]]:
+        answer = self._events if body.get("stream") else self._object
+        asked = orjson.dumps({**body, "model": self._model})
+        with classified():
+            async with (
+                aclosing(answer(asked)) as found,
+                aclosing(within(found, deadline_s, deadline_s)) as items,
+            ):
+                async for item in items:
+                    yield item
+
+    async def _events(self, body: bytes) -> AsyncGenerator[str, None]:
+        lines = DataLines()
+        async with self._client.answer("/chat/completions", body) as response:
+            async for chunk in response.content.iter_any():
+                data = [line.decode(errors="replace") for line in lines.push(chunk)]
+                if data:
+                    yield "".join(f"data: {each}\n\n" for each in data)
+
+    async def _object(self, body: bytes) -> AsyncGenerator[dict[str, Any], None]:
+        async with self._client.answer("/chat/completions", body) as response:
+            answer = body_of(await response.read())
+        if error := answer.get("error"):
+            raise reported(error)
+        yield answer
 
 
 class EndpointSynthesizer:
@@ -125,6 +177,10 @@ class EndpointSynthesizer:
             ):
                 async for samples in whole_samples(pieces):
                     yield Speech(Audio(samples, SPEECH_RATE_HZ))
+
+    async def voices(self, *, deadline_s: float) -> tuple[str, ...]:
+        """OpenAI's API has no list of them: the endpoint says which it does not know."""
+        return ()
 
     async def _pcm(self, phrase: str, voice: Voice) -> AsyncGenerator[bytes, None]:
         body = {
@@ -151,31 +207,13 @@ async def whole_samples(chunks: AsyncIterator[bytes]) -> AsyncIterator[Samples]:
             yield np.frombuffer(pcm[:even], "<i2").astype(np.int16)
 
 
-def chat_request(model: str, messages: Sequence[Message], options: ReplyOptions) -> dict[str, Any]:
-    """The body of a request to `/chat/completions`."""
-    request: dict[str, Any] = {
-        "model": model,
-        "messages": [{"role": message.role, "content": message.text} for message in messages],
-        "max_tokens": options.max_tokens,
-        "temperature": options.temperature,
-        "top_p": options.top_p,
-        "frequency_penalty": options.frequency_penalty,
-        "presence_penalty": options.presence_penalty,
-    }
-    if options.stream:
-        request["stream"] = True
-    if options.stop:
-        request["stop"] = options.stop
-    return request
-
-
-def form(fields: Mapping[str, str], file: bytes) -> tuple[bytes, str]:
+def form(fields: Sequence[tuple[str, str]], file: bytes) -> tuple[bytes, str]:
     """A multipart form (RFC 7578) of the fields and a WAV file, and its content type. aiohttp's
     own takes three times the whole request."""
     boundary = secrets.token_hex(16)
     parts = [
         f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
-        for name, value in fields.items()
+        for name, value in fields
     ]
     parts.append(
         f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="speech.wav"\r\n'

@@ -39,6 +39,11 @@ class Lane:
         job.add_done_callback(self._open.discard)
         return await asyncio.wrap_future(job)
 
+    async def idle(self) -> None:
+        """Wait until no pass runs or waits."""
+        while jobs := list(self._open):
+            await _ended(jobs[-1])
+
     def _timed(self, work: Callable[[], T]) -> T:
         key = id(work)
         self._begun[key] = time.monotonic()
@@ -56,3 +61,10 @@ class Lane:
     def close(self) -> None:
         """Let no further pass start; a running one is not waited for."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+async def _ended(job: Future[Any]) -> None:
+    """Wait for the job's end, whatever it is; cancelling the wait leaves the job alone."""
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    job.add_done_callback(lambda _: loop.call_soon_threadsafe(ended.set))
+    await ended.wait()

@@ -6,16 +6,24 @@ between two calls shows.
 """
 
 import asyncio
+import json
+import secrets
 import zlib
 from collections.abc import AsyncIterator, Sequence
-from itertools import islice
+from dataclasses import replace
 
 import numpy as np
 
 from audio.pcm import Audio, Samples
-from configs.schema import ScriptedLanguageModel, ScriptedSynthesizer, ScriptedTranscriber
+from configs.schema import (
+    ScriptedLanguageModel,
+    ScriptedSynthesizer,
+    ScriptedToolCall,
+    ScriptedTranscriber,
+)
 from conversation.history import Message
-from ingress.backends import ReplyOptions, Speech, Word
+from conversation.tools import ToolCall
+from ingress.backends import Piece, ReplyOptions, Segment, Speech, Usage, Word
 
 RATE_HZ = 24_000
 """Kokoro's rate, so that the path behind it is the same."""
@@ -40,6 +48,16 @@ class Script:
         transcripts = self._section.transcripts
         return transcripts[zlib.crc32(pcm) % len(transcripts)]
 
+    async def recorded(self, pcm: bytes, rate_hz: int) -> AsyncIterator[Segment]:
+        """One segment as long as the recording, its words evenly over it; none for silence."""
+        text, seconds = await self.transcribe(pcm), len(pcm) / 2 / rate_hz
+        if text:
+            each_s = seconds / len(text.split())
+            words = [
+                Word(word, i * each_s, (i + 1) * each_s) for i, word in enumerate(text.split())
+            ]
+            yield Segment(text, 0.0, seconds, "en", tuple(words))
+
 
 class Replies:
     """Replies in the order of a call's turns, token by token."""
@@ -47,20 +65,36 @@ class Replies:
     def __init__(self, section: ScriptedLanguageModel) -> None:
         self._section = section
 
-    async def reply(self, messages: Sequence[Message], options: ReplyOptions) -> AsyncIterator[str]:
+    async def reply(
+        self, messages: Sequence[Message], options: ReplyOptions
+    ) -> AsyncIterator[Piece]:
         """Yield at most `options.max_tokens` words with the space before them, or all in one
-        piece with `options.stream` off."""
-        heard = [message.text for message in messages if message.role == "user"]
-        replies = self._section.replies
-        text = replies[max(len(heard) - 1, 0) % len(replies)]
-        text = text.replace("{turns}", str(len(heard)))
-        text = text.replace("{last}", heard[-1] if heard else "")
-        tokens = list(islice(tokens_of(text), options.max_tokens))
+        piece with `options.stream` off; or a tool call. At last the usage, counted in words."""
+        reply = self._next(messages)
         await asyncio.sleep(self._section.first_token_ms / 1000)
+        if isinstance(reply, ScriptedToolCall) and offered(reply.tool, options):
+            call = call_of(reply)
+            yield call
+            yield usage_of(messages, call.arguments)
+            return
+        words = tokens_of(text_of(reply, messages))
+        tokens = words[: options.max_tokens]
         for token in tokens if options.stream else ["".join(tokens)]:
             yield token
             if self._section.tokens_per_second:
                 await asyncio.sleep(1 / self._section.tokens_per_second)
+        usage = usage_of(messages, "".join(tokens))
+        yield replace(usage, cut_short=len(tokens) < len(words))
+
+    def _next(self, messages: Sequence[Message]) -> str | ScriptedToolCall:
+        """Results that answer calls made together count once."""
+        roles = [message.role for message in messages]
+        results = sum(
+            role == "tool" != before for before, role in zip(["", *roles], roles, strict=False)
+        )
+        asked = roles.count("user") + results
+        replies = self._section.replies
+        return replies[max(asked - 1, 0) % len(replies)]
 
 
 class Tone:
@@ -84,6 +118,29 @@ def tokens_of(text: str) -> list[str]:
     """Words, each with the space before it, as language models' tokens have it."""
     first, *rest = text.split(" ")
     return [first, *(f" {word}" for word in rest)]
+
+
+def text_of(reply: str | ScriptedToolCall, messages: Sequence[Message]) -> str:
+    if isinstance(reply, ScriptedToolCall):
+        return f"I was not offered the tool {reply.tool}."
+    heard = [message.text for message in messages if message.role == "user"]
+    results = [message.text for message in messages if message.role == "tool"]
+    text = reply.replace("{turns}", str(len(heard)))
+    text = text.replace("{tool_result}", results[-1] if results else "")
+    return text.replace("{last}", heard[-1] if heard else "")
+
+
+def offered(name: str, options: ReplyOptions) -> bool:
+    return options.tool_choice != "none" and any(tool.name == name for tool in options.tools)
+
+
+def call_of(reply: ScriptedToolCall) -> ToolCall:
+    return ToolCall(f"call_{secrets.token_hex(8)}", reply.tool, json.dumps(reply.arguments))
+
+
+def usage_of(messages: Sequence[Message], written: str) -> Usage:
+    asked = sum(len(message.text.split()) for message in messages)
+    return Usage(asked, len(written.split()))
 
 
 def tone(seconds: float) -> Samples:

@@ -8,7 +8,8 @@ heard there is in doubt (`hallucinations.sure`).
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,9 @@ from conversation.fallbacks import FailureClass
 from deployments.engines.folders import local_folder
 from deployments.engines.hallucinations import Decoded, spoken, sure
 from deployments.engines.lanes import Lane
+from deployments.engines.recordings import Recordings
 from deployments.engines.short_window import ShortWindow
-from ingress.backends import BackendError
+from ingress.backends import BackendError, RecordingOptions, Segment
 
 RATE_HZ = 16_000
 WINDOW_S = 30
@@ -39,7 +41,8 @@ TOKENS_AT_MOST = 224
 
 class Whisper:
     """Finals run first come first served, `parallel` at a time. A partial runs beside them in a
-    thread of its own, only when nothing else runs or waits, and gives up when a final arrives."""
+    thread of its own, only when no other utterance is heard or waits, and gives up when a final
+    arrives. Recordings have a third, between the finals."""
 
     def __init__(self, settings: schema.Whisper, *, always_whole: bool = False) -> None:
         """Load the weights and hear a second of silence. `always_whole` gives every utterance the
@@ -53,7 +56,7 @@ class Whisper:
             device=settings.device,
             compute_type=settings.compute_type,
             cpu_threads=settings.threads,
-            num_workers=settings.parallel + 1,
+            num_workers=settings.parallel + 2,  # a partial and a recording beside the finals
         )
         self._tokenizers = {
             language: Tokenizer(self._model.hf_tokenizer, self.multilingual, "transcribe", language)
@@ -66,6 +69,8 @@ class Whisper:
         self._short = ShortWindow(self._model) if short else None
         self._finals = Lane("whisper-final", settings.parallel)
         self._partials = Lane("whisper-partial")
+        self._waiting = Lane("whisper-recording")
+        self._recordings = Recordings(self._model)
         self._final_waits = threading.Event()
         self._heard(np.zeros(RATE_HZ, dtype=np.float32), "en", _never)
 
@@ -77,10 +82,12 @@ class Whisper:
         """Raises RuntimeError when a pass hangs."""
         self._finals.check()
         self._partials.check()
+        self._waiting.check()
 
     def close(self) -> None:
         self._finals.close()
         self._partials.close()
+        self._waiting.close()
 
     async def transcribe(
         self, pcm: bytes, rate_hz: int, *, language: str, final: bool
@@ -95,6 +102,24 @@ class Whisper:
             return await self._partial(speech, code)
         self._final_waits.set()
         return await self._finals.run(lambda: self._heard(speech, code, _never))
+
+    async def recorded(
+        self, pcm: bytes, rate_hz: int, options: RecordingOptions
+    ) -> AsyncGenerator[Segment, None]:
+        """The segments of a recording of any length, as it is heard: s16le mono at 8 to 48 kHz.
+        Recordings take turns, each a window of the model at a time, and a window begins only while
+        no final runs or waits. Raises BackendError as `transcribe` does."""
+        if options.language:
+            options = replace(options, language=self._language(options.language))
+        speech = _speech(pcm, rate_hz)
+        samples = await self._waiting.run(lambda: _float(speech))
+        steps = self._recordings.steps(samples, options)
+        found: tuple[Segment, ...] | None = ()
+        while found is not None:
+            for segment in found:
+                yield segment
+            await self._finals.idle()
+            found = await self._waiting.run(lambda: next(steps, None))
 
     async def _partial(self, speech: Audio, language: str) -> str | None:
         if self._finals.busy or self._partials.busy:

@@ -5,7 +5,12 @@ from typing import Protocol
 
 from audio.pcm import Audio
 from conversation.events import Event
-from ingress.protocols.outputs import Output
+from ingress.protocols.inputs import Input
+from ingress.protocols.outputs import Answer, Clear, Closed, Output
+
+Wire = str | Audio | Clear | Closed
+"""What goes over the line: a text, or, where sound has a way of its own, sound, or the word to play
+no more of what was sent; at last, why a WebSocket is to be closed."""
 
 
 class ProtocolError(Exception):
@@ -24,15 +29,21 @@ TRY_AGAIN = 1013
 
 
 class Codec(Protocol):
-    """One instance a call; it owns no socket and no task. `rate_hz` is that of the sound it sends:
-    `encode` takes no other."""
+    """One instance a call; it owns no socket and no task. `rate_hz` is that of the sound it sends
+    in the next turn: `encode` takes no other in it."""
 
-    rate_hz: int
+    @property
+    def rate_hz(self) -> int: ...
 
-    def decode(self, message: str | bytes) -> Iterator[Audio | Event]:
-        """What a message from the peer says. Raises ProtocolError."""
+    def opening(self) -> Iterator[Event | Input | Answer]:
+        """What there is before the peer has said anything."""
         ...
 
-    def encode(self, output: Output) -> Iterator[str]:
+    def decode(self, message: str | bytes) -> Iterator[Audio | Event | Input | Answer]:
+        """What a message from the peer says; an answer is the codec's own, and goes out in its
+        turn. Raises ProtocolError."""
+        ...
+
+    def encode(self, output: Output) -> Iterator[Wire]:
         """The messages that say `output`; none when the protocol has no word for it."""
         ...

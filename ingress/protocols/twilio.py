@@ -101,6 +101,10 @@ class TwilioCodec:
         self._stream_sid, self._texts = stream_sid, texts
         self.rate_hz = mulaw.RATE_HZ
 
+    def opening(self) -> Iterator[Event]:
+        """Nothing: Twilio has sent its `start` before there is a call."""
+        return iter(())
+
     def decode(self, message: str | bytes) -> Iterator[Audio | Event]:
         body = parse(message)
         if body.get("streamSid") != self._stream_sid:

@@ -15,7 +15,7 @@ SAID = questions()[0]
 async def test_a_calls_history_and_sound_are_counted_apart():
     stack = Stack.model_validate(yaml.safe_load(SCRIPTED.read_text())["applications"][0]["args"])
     few = await bytes_by_file(stack, SAID, turns=1, count=3)
-    more = await bytes_by_file(stack, SAID, turns=6, count=3)
+    more = await bytes_by_file(stack, SAID, turns=3, count=3)
     assert more[turns.__file__] > few[turns.__file__] > 0
     assert few[hearing.__file__] > 1_000
     assert not any("benchmarks" in name for name in more)

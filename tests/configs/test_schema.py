@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from configs.agents import Agent, Sampling
-from configs.schema import OpenAI, Stack, Vllm
+from configs.schema import OpenAI, Stack, Vllm, can_call_tools
 
 SCRIPTED: dict[str, Any] = {
     "stt": {"engine": "scripted"},
@@ -108,3 +108,32 @@ def test_a_template_that_cannot_be_filled_is_refused_at_start(field):
     agent = {"prompt": "Be brief.", field: 'Answer as {"a": 1}'}
     with pytest.raises(ValidationError, match=r"write \{\{ for a brace"):
         Agent.model_validate(agent)
+
+
+ENDPOINT = {"engine": "openai", "base_url": "http://127.0.0.1:1/v1", "model": "m"}
+VLLM = {"engine": "vllm", "model": "m"}
+
+
+@pytest.mark.parametrize(
+    ("llm", "can"),
+    [
+        (VLLM, False),
+        (VLLM | {"engine_kwargs": {"tool_call_parser": "pythonic"}}, False),
+        (
+            VLLM | {"engine_kwargs": {"tool_call_parser": "p", "enable_auto_tool_choice": True}},
+            True,
+        ),
+        (ENDPOINT, True),
+        (ENDPOINT | {"tools": False}, False),
+        ({"engine": "scripted"}, False),
+        ({"engine": "scripted", "replies": ["Hi.", {"tool": "weather"}]}, True),
+    ],
+)
+def test_which_models_can_call_tools(llm: dict[str, Any], can: bool) -> None:
+    assert can_call_tools(Stack.model_validate(SCRIPTED | {"llm": llm})) is can
+
+
+def test_a_scripted_call_without_a_tool_names_its_path() -> None:
+    replies = [{"arguments": {}}]
+    found = paths(SCRIPTED | {"llm": {"engine": "scripted", "replies": replies}})
+    assert "llm.scripted.replies.0.ScriptedToolCall.tool" in found

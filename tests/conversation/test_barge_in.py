@@ -140,7 +140,7 @@ def test_a_transcript_that_fails_leaves_the_agent_the_floor_at_the_endpoint():
 def test_a_failure_while_held_is_apologised_for_when_the_agent_goes_on():
     state, _ = run(started(), *spoken(), phrase(0, 0, "Well,"), SpeechStarted(LATER))
     state, commands = run(state, ReplyFailed(0, FailureClass.SERVER, "down"))
-    assert commands[-1] == Say(1, 0, "Again?") and state.held
+    assert commands[-2] == Say(1, 0, "Again?") and state.held
     state, commands = run(state, phrase(0, 1, "Again?"), LineEnded(0))
     assert commands == []
     assert run(state, Paused(NOW), Transcribed(1, ""))[1][-1] == Resume()

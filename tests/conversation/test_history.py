@@ -1,13 +1,22 @@
 """History as templates take it, and its caps."""
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conversation.history import OPENING, Message, capped, estimated_tokens, rendered
+from conversation.history import (
+    OPENING,
+    UNANSWERED,
+    Message,
+    capped,
+    estimated_tokens,
+    rendered,
+)
+from conversation.tools import ToolCall
 
 messages = st.lists(
     st.builds(Message, st.sampled_from(["user", "assistant"]), st.text(min_size=1, max_size=30)),
@@ -22,8 +31,56 @@ def test_roles_alternate_and_no_word_is_lost(history, system):
     assert all(m.role != "system" for m in talk)
     assert [m.role for m in talk] == [("user", "assistant")[i % 2] for i in range(len(talk))]
     words = " ".join(m.text for m in history).split()
-    opening = [OPENING] if history and history[0].role == "assistant" else []
+    opening = [] if history and history[0].role == "user" else [OPENING]
     assert " ".join(m.text for m in talk).split() == opening + words
+
+
+def said(text):
+    return Message("user", text)
+
+
+def calling(call_id):
+    return Message("assistant", "", calls=(ToolCall(call_id, "get_weather", "{}"),))
+
+
+def answering(call_id, text="Sunny."):
+    return Message("tool", text, call_id=call_id)
+
+
+@pytest.mark.parametrize(
+    ("history", "found"),
+    [
+        (
+            [said("a"), calling("1"), said("Hello?"), answering("1"), Message("assistant", "b")],
+            [said("a"), calling("1"), answering("1"), said("Hello?"), Message("assistant", "b")],
+        ),
+        (
+            [said("a"), calling("1"), said("Hello?")],
+            [said("a"), calling("1"), answering("1", UNANSWERED), said("Hello?")],
+        ),
+        ([said("a"), answering("1"), said("b")], [said("a b")]),
+        (
+            [said("a"), calling("1"), answering("1"), said("b"), calling("1"), answering("1", "4")],
+            [said("a"), calling("1"), answering("1"), said("b"), calling("1"), answering("1", "4")],
+        ),
+    ],
+    ids=["said meanwhile", "not answered", "its call is gone", "an id that comes again"],
+)
+def test_each_call_is_followed_by_its_answer(history, found):
+    assert list(rendered("", history)) == found
+
+
+def test_calls_that_are_made_together_are_answered_together():
+    together = replace(calling("1"), calls=calling("1").calls + calling("2").calls)
+    history = [said("a"), calling("1"), calling("2"), answering("2", "4"), answering("1", "3")]
+    found = [said("a"), together, answering("1", "3"), answering("2", "4")]
+    assert list(rendered("", history)) == found
+
+
+def test_a_calls_arguments_count_too():
+    call = ToolCall("1", "look", "x" * 400)
+    more = estimated_tokens(Message("assistant", "", calls=(call,)))
+    assert more - estimated_tokens(Message("assistant", "")) == 101
 
 
 @given(messages, st.integers(0, 6), st.integers(0, 20))

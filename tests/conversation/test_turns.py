@@ -110,7 +110,7 @@ def test_a_failed_transcript_is_apologised_for_unless_the_rest_was_understood():
     assert commands[-3] == Note("not_understood", "down")
     assert commands[-1].messages[-1].text == "tell me"
     _, commands = run(started(), *first, failed, Transcribed(1, ""))
-    assert commands[-2:] == [FallBack(1, FailureClass.SERVER, "down"), Say(1, 0, "Again?")]
+    assert commands[-2:] == [Say(1, 0, "Again?"), FallBack(1, 1, FailureClass.SERVER, "down")]
 
 
 def test_the_last_fallback_line_is_heard_before_the_call_ends():
@@ -127,10 +127,10 @@ def test_a_success_resets_the_tiers_and_a_fallback_does_not():
     state, _ = run(state, *spoken(), *answered(1, 0, "Yes."))
     state, _ = run(state, *spoken(1, "and", LATER))
     state, commands = run(state, ReplyFailed(1, FailureClass.SERVER, ""))
-    assert commands[-1] == Say(2, 1, "Again?")
+    assert commands[-2] == Say(2, 1, "Again?")
     state, _ = run(state, phrase(1, 0, "Again?"), LineEnded(1), PhraseHeard(2, 1, 0))
     state, _ = run(state, *spoken(2, "well", 2 * LATER))
-    assert run(state, ReplyFailed(2, FailureClass.SERVER, ""))[1][-1] == Say(3, 2, "Hold.")
+    assert run(state, ReplyFailed(2, FailureClass.SERVER, ""))[1][-2] == Say(3, 2, "Hold.")
 
 
 def test_a_cough_does_not_close_the_turn_that_is_being_spoken():

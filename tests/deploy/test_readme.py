@@ -1,5 +1,5 @@
-"""README's configuration tables name every field of the schema, with its default, and no other; its
-links lead somewhere."""
+"""The configuration tables name every field of the schema, with its default, and no other; the
+documents' links lead somewhere."""
 
 import json
 import re
@@ -11,9 +11,10 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from configs import agents, schema
+from configs.webrtc import WebRtc
 
 ROOT = Path(__file__).parent.parent.parent
-README = (ROOT / "README.md").read_text()
+CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
 DOCUMENTS = sorted(
     path
     for folder in (ROOT, ROOT / "docs", ROOT / "docs" / "decisions")
@@ -27,6 +28,7 @@ SECTIONS = {
     "stt, llm, tts, engine: openai": schema.OpenAI,
     "stt, engine: scripted": schema.ScriptedTranscriber,
     "llm, engine: scripted": schema.ScriptedLanguageModel,
+    "llm, engine: scripted, replies[]": schema.ScriptedToolCall,
     "tts, engine: scripted": schema.ScriptedSynthesizer,
     "agents.NAME": agents.Agent,
     "agents.NAME.sampling": agents.Sampling,
@@ -35,6 +37,8 @@ SECTIONS = {
     "listening.end_of_turn": schema.EndOfTurn,
     "speaking": schema.Speaking,
     "twilio": schema.Twilio,
+    "api": schema.Api,
+    "webrtc": WebRtc,
     "ingress": schema.Ingress,
 }
 ROW = re.compile(r"\| `(\w+)` \| (.*?) \| (.+) \|")
@@ -44,7 +48,7 @@ def tables() -> dict[str, dict[str, str]]:
     """Heading of each configuration table → field → what stands as its default."""
     found: dict[str, dict[str, str]] = {}
     rows: dict[str, str] = {}
-    for line in README.splitlines():
+    for line in CONFIGURATION.splitlines():
         if heading := re.fullmatch(r"\*\*`(.+)`\*\*.*", line):
             rows = found.setdefault(heading[1], {})
         elif row := ROW.fullmatch(line):
@@ -53,7 +57,7 @@ def tables() -> dict[str, dict[str, str]]:
 
 
 def written(default: Any) -> str:
-    """A default as README writes it."""
+    """A default as the tables write it."""
     if default is PydanticUndefined:
         return "required"
     if isinstance(default, BaseModel):
@@ -86,8 +90,9 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 
 def test_every_make_target_is_there() -> None:
+    readme = (ROOT / "README.md").read_text()
     makefile = (ROOT / "Makefile").read_text()
-    for target in re.findall(r"\bmake ([a-z]+)\b", README):
+    for target in re.findall(r"\bmake ([a-z]+)\b", readme):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 

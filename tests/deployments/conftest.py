@@ -26,6 +26,7 @@ def ray_cluster() -> Iterator[int]:
         tempfile.TemporaryDirectory(prefix="parley-ray-", dir="/tmp") as folder,
     ):
         environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        environment.setenv("RAY_worker_niceness", "0")  # of 15: beside other tests it got no turn
         environment.delenv("RAY_SERVE_ENABLE_HA_PROXY", raising=False)
         port = free_port()
         ray.init("local", num_cpus=8, _temp_dir=folder, include_dashboard=False)

@@ -13,7 +13,7 @@ from ray import serve
 from audio.pcm import Audio
 from conversation.fallbacks import FailureClass
 from conversation.history import Message
-from ingress.backends import BackendError, ReplyOptions, Speech, Word
+from ingress.backends import BackendError, RecordingOptions, ReplyOptions, Segment, Speech, Word
 
 
 @ray.remote(num_cpus=0)
@@ -56,10 +56,27 @@ class Faulty:
         await self._do(messages[-1].text)
         yield f"{messages[-1].text} {options.temperature}"
 
+    async def chat_completions(self, body: dict[str, Any]) -> AsyncIterator[str | dict[str, Any]]:
+        if body.get("stream"):
+            yield "data: {}\n\n"
+        await self._do(body["messages"][-1]["content"])
+        yield "data: [DONE]\n\n" if body.get("stream") else body
+
     async def synthesize(self, phrase: str, voice: str, speed: float) -> AsyncIterator[Speech]:
         await self._do(voice)
         audio = Audio(np.arange(10, dtype=np.int16), 24_000)
         yield Speech(audio, (Word(phrase, 0.0, 0.1 / speed),))
+
+    async def recorded(
+        self, pcm: bytes, rate_hz: int, options: RecordingOptions
+    ) -> AsyncIterator[Segment]:
+        yield Segment(f"{len(pcm)} bytes at {rate_hz}", 0.0, 1.0, options.language)
+        await self._do(options.language)
+        yield Segment("the end", 1.0, 2.0, options.language)
+
+    async def voices(self) -> list[str]:
+        await self._do("en")
+        return ["anna", "bert"]
 
     async def _do(self, what: str) -> None:
         match what.split(":"):
@@ -76,7 +93,7 @@ class Faulty:
 
     async def _hang(self, entry: str) -> None:
         try:
-            await self._ledger.write.remote(f"{entry} begun")
+            self._ledger.write.remote(f"{entry} begun")  # not awaited: that would be cancelled
             await asyncio.Event().wait()
         finally:
             self._ledger.write.remote(f"{entry} cancelled")

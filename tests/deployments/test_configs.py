@@ -8,6 +8,9 @@ import ray
 import yaml
 from ray.serve.schema import ServeDeploySchema
 
+from configs.schema import Vllm
+from deployments.app import with_template
+
 ROOT = Path(__file__).parent.parent.parent
 LOCAL = ROOT / "serve_config.yaml"
 CONFIGS = sorted(
@@ -123,3 +126,21 @@ def test_a_folder_that_is_not_there_says_what_to_do(ray_cluster: int) -> None:
     app["args"]["stt"] = {"engine": "whisper", "model": ".weights/no-such-model"}
     with pytest.raises(ray.exceptions.RayTaskError, match="make serve"):
         ray.get(built.remote(app))
+
+
+def test_a_tool_template_is_found_wherever_serve_was_started() -> None:
+    section = Vllm.model_validate(app_of(ROOT / "configs" / "gpu.yaml")["args"]["llm"])
+    template = with_template(section).engine_kwargs["chat_template"]
+    assert Path(template) == ROOT / "configs" / "gemma3_tools.jinja"
+
+
+@pytest.mark.parametrize("arguments", [{}, {"chat_template": "{{ messages[0].content }}"}])
+def test_a_template_that_is_no_file_stays(arguments: dict[str, Any]) -> None:
+    section = Vllm(model="m", engine_kwargs=arguments)
+    assert with_template(section) is section
+
+
+def test_a_template_that_is_not_there_is_named() -> None:
+    section = Vllm(model="m", engine_kwargs={"chat_template": "configs/none.jinja"})
+    with pytest.raises(ValueError, match=r"none\.jinja.*chat_template"):
+        with_template(section)

@@ -12,8 +12,9 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from configs.schema import OpenAI
 from conversation.fallbacks import FailureClass
 from conversation.history import Message
+from conversation.tools import ToolCall
 from deployments.engines.endpoint import EndpointLanguageModel, client_of
-from ingress.backends import BackendError, ReplyOptions
+from ingress.backends import BackendError, ReplyOptions, Usage
 from tests.deployments.endpoint_server import Answer, serving
 
 LONG_S = 30.0
@@ -58,6 +59,7 @@ async def test_a_reply_streams_and_falsy_values_travel() -> None:
             {"role": "assistant", "content": "Hello"},
         ],
         "stream": True,
+        "stream_options": {"include_usage": True},
         "max_tokens": 256,
         "temperature": 0,
         "top_p": 1,
@@ -200,3 +202,84 @@ async def test_closing_the_reply_closes_the_connection() -> None:
         assert await anext(pieces) == "It"
         await pieces.aclose()  # type: ignore[attr-defined]
         await asyncio.wait_for(gone.wait(), LONG_S)
+
+
+async def test_a_call_and_the_usage_are_pieces_too() -> None:
+    part = {"index": 0, "id": "c1", "function": {"name": "weather", "arguments": '{"city":'}}
+    rest = {"index": 0, "function": {"arguments": ' "Köln"}'}}
+    events = [{"choices": [{"delta": {"tool_calls": [each]}}]} for each in (part, rest)]
+    events.append({"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 3}})
+
+    async def answer(request: Request) -> Response:
+        body = "".join(f"data: {json.dumps(each)}\n\n" for each in events)
+        return StreamingResponse(iter([body, "data: [DONE]\n\n"]), media_type="text/event-stream")
+
+    async with serving(answer) as section:
+        call = ToolCall("c1", "weather", '{"city": "Köln"}')
+        assert await reply(section, ReplyOptions()) == [call, Usage(7, 3)]
+
+
+async def chat(section: OpenAI, deadline_s: float = LONG_S, **body: Any) -> list[Any]:
+    async with client_of(section, "the-key") as client:
+        model = EndpointLanguageModel(client, section.model)
+        return [item async for item in model.chat({"model": "x"} | body, deadline_s=deadline_s)]
+
+
+async def test_a_chat_is_passed_on_whole_but_for_the_model() -> None:
+    async def answer(request: Request) -> Response:
+        return JSONResponse({"asked": await request.json()})
+
+    async with serving(answer) as section:
+        [item] = await chat(section, messages=[], odd={"a": 1})
+    assert item == {"asked": {"model": "m-1", "messages": [], "odd": {"a": 1}}}
+
+
+async def test_a_chats_events_are_passed_on_complete() -> None:
+    raw = (chunk("Grüße") + ": still here\n\n" + chunk("x") + "data: [DONE]\n\n").encode()
+
+    async def answer(request: Request) -> Response:
+        async def cut() -> AsyncIterator[bytes]:
+            for at in range(0, len(raw), 7):
+                yield raw[at : at + 7]
+                await asyncio.sleep(0)
+
+        return StreamingResponse(cut(), media_type="text/event-stream")
+
+    async with serving(answer) as section:
+        items = await chat(section, messages=[], stream=True)
+    assert "".join(items) == chunk("Grüße") + chunk("x") + "data: [DONE]\n\n"
+    assert all(item.startswith("data: ") and item.endswith("\n\n") for item in items)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_chat_that_is_refused_is_invalid(stream: bool) -> None:
+    async def answer(request: Request) -> Response:
+        return JSONResponse({"error": {"message": "no messages"}}, status_code=400)
+
+    async with serving(answer) as section:
+        with pytest.raises(BackendError, match="no messages") as caught:
+            await chat(section, stream=stream)
+    assert caught.value.failure is FailureClass.INVALID
+
+
+async def test_an_error_instead_of_a_chat_is_raised() -> None:
+    async def answer(request: Request) -> Response:
+        return JSONResponse({"error": {"message": "overloaded"}})
+
+    async with serving(answer) as section:
+        with pytest.raises(BackendError, match="overloaded"):
+            await chat(section)
+
+
+async def test_a_chat_has_a_deadline() -> None:
+    never = asyncio.Event()
+
+    async def answer(request: Request) -> Response:
+        await never.wait()
+        return Response()
+
+    async with serving(answer) as section:
+        with pytest.raises(BackendError) as caught:
+            await chat(section, deadline_s=0.1)
+        never.set()
+    assert caught.value.failure is FailureClass.TIMEOUT

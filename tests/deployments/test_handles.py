@@ -29,7 +29,17 @@ from deployments.handles import (
     classified,
     failure_of,
 )
-from ingress.backends import BackendError, ReplyOptions, Speech, Transcript, Voice, Word
+from ingress.backends import (
+    BackendError,
+    Piece,
+    RecordingOptions,
+    ReplyOptions,
+    Segment,
+    Speech,
+    Transcript,
+    Voice,
+    Word,
+)
 from tests.deployments.faulty import Faulty, Ledger
 
 LONG_S = 60.0
@@ -51,10 +61,16 @@ async def transcribe(faulty: Any, language: str, deadline_s: float = LONG_S) -> 
     )
 
 
-def reply(faulty: Any, text: str, **deadlines: float) -> AsyncIterator[str]:
+def reply(faulty: Any, text: str, **deadlines: float) -> AsyncIterator[Piece]:
     waits = {"first_token_s": LONG_S, "deadline_s": LONG_S} | deadlines
     messages = [Message("user", text)]
     return LanguageModelHandle(faulty.handle).reply(messages, ReplyOptions(temperature=0), **waits)
+
+
+async def chatted(faulty: Any, text: str, deadline_s: float = LONG_S, **body: Any) -> list[Any]:
+    body = {"messages": [{"role": "user", "content": text}]} | body
+    items = LanguageModelHandle(faulty.handle).chat(body, deadline_s=deadline_s)
+    return [item async for item in items]
 
 
 async def spoken(faulty: Any, voice: str, deadline_s: float = LONG_S) -> list[Speech]:
@@ -68,9 +84,32 @@ async def spoken(faulty: Any, voice: str, deadline_s: float = LONG_S) -> list[Sp
 async def test_requests_and_answers_arrive_whole(faulty: Any) -> None:
     assert await transcribe(faulty, "en") == Transcript("160 bytes at 8000, en")
     assert [piece async for piece in reply(faulty, "Hi")][1:] == ["Hi 0"]
+    assert await chatted(faulty, "Hi") == [{"messages": [{"role": "user", "content": "Hi"}]}]
+    assert await chatted(faulty, "Hi", stream=True) == ["data: {}\n\n", "data: [DONE]\n\n"]
     [speech] = await spoken(faulty, "anna")
     assert speech.words == (Word("Hi.", 0.0, 0.05),)
     assert speech.audio.samples.tolist() == list(range(10))
+
+
+def recorded(faulty: Any, language: str) -> AsyncIterator[Segment]:
+    options = RecordingOptions(language)
+    return TranscriberHandle(faulty.handle).recorded(SPEECH, options, deadline_s=LONG_S)
+
+
+@pytest.mark.serve
+async def test_recordings_and_voices_arrive_whole(faulty: Any) -> None:
+    texts = [segment.text async for segment in recorded(faulty, "en")]
+    assert texts == ["160 bytes at 8000", "the end"]
+    assert await SynthesizerHandle(faulty.handle).voices(deadline_s=LONG_S) == ("anna", "bert")
+
+
+@pytest.mark.serve
+async def test_a_recording_that_nobody_waits_for_is_given_up(faulty: Any) -> None:
+    segments = recorded(faulty, "hang:recording")
+    await anext(segments)
+    await faulty.ledger.read.remote("recording begun")
+    await segments.aclose()  # type: ignore[attr-defined]
+    await asyncio.wait_for(faulty.ledger.read.remote("recording cancelled"), LONG_S)
 
 
 @pytest.mark.serve
@@ -96,7 +135,12 @@ async def test_a_fault_in_a_replica_has_its_class(
         async for _ in reply(faulty, fault):
             pass
 
-    for request in (transcribe(faulty, fault), replied(), spoken(faulty, fault)):
+    for request in (
+        transcribe(faulty, fault),
+        replied(),
+        chatted(faulty, fault),
+        spoken(faulty, fault),
+    ):
         with pytest.raises(BackendError) as caught:
             await request
         assert caught.value.failure is failure
@@ -136,7 +180,7 @@ async def test_closing_a_reply_cancels_it_in_the_replica(faulty: Any) -> None:
 
 
 @pytest.mark.serve
-@pytest.mark.parametrize("role", ["transcribe", "reply", "synthesize"])
+@pytest.mark.parametrize("role", ["transcribe", "reply", "chat", "synthesize"])
 async def test_cancelling_a_task_cancels_its_request(faulty: Any, role: str) -> None:
     async def replied() -> None:
         async for _ in reply(faulty, f"hang:{role}"):
@@ -145,6 +189,7 @@ async def test_cancelling_a_task_cancels_its_request(faulty: Any, role: str) -> 
     request: Any = {
         "transcribe": lambda: transcribe(faulty, f"hang:{role}"),
         "reply": replied,
+        "chat": lambda: chatted(faulty, f"hang:{role}"),
         "synthesize": lambda: spoken(faulty, f"hang:{role}"),
     }[role]
     task = asyncio.create_task(request())
@@ -164,12 +209,13 @@ async def test_a_missed_deadline_is_a_timeout_and_cancels(faulty: Any) -> None:
     assert caught.value.failure is FailureClass.TIMEOUT
     for request in (
         transcribe(faulty, "hang:late transcript", deadline_s=1.0),
+        chatted(faulty, "hang:late chat", deadline_s=1.0),
         spoken(faulty, "hang:late speech", deadline_s=1.0),
     ):
         with pytest.raises(BackendError) as caught:
             await request
         assert caught.value.failure is FailureClass.TIMEOUT
-    for entry in ("late", "late transcript", "late speech"):
+    for entry in ("late", "late transcript", "late chat", "late speech"):
         await asyncio.wait_for(faulty.ledger.read.remote(f"{entry} cancelled"), LONG_S)
 
 

@@ -30,9 +30,11 @@ from deployments.ingress import (
     http_host,
     language_model,
     secret,
+    secrets_of,
     synthesizer,
     transcriber,
 )
+from ingress.security import Secrets
 
 ROOT = Path(__file__).parent.parent.parent
 LONG_S = 60.0
@@ -122,21 +124,38 @@ async def test_serve_tells_its_host(ray_cluster: int) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
-def test_loopback_needs_no_token(host: str) -> None:
-    check_exposure(host, None)
+def test_loopback_needs_no_secret(host: str) -> None:
+    check_exposure(host, Secrets())
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "voice.example.com"])
-def test_beyond_loopback_a_token_is_needed(host: str) -> None:
-    check_exposure(host, "a-token")
-    with pytest.raises(ValueError, match=r"args\.twilio\.auth_token_env"):
-        check_exposure(host, None)
+def test_beyond_loopback_a_secret_is_needed(host: str) -> None:
+    check_exposure(host, Secrets(twilio_auth_token="a-token"))
+    check_exposure(host, Secrets(api_keys=("a-key",)))
+    with pytest.raises(ValueError, match=r"args\.twilio\.auth_token_env.*args\.api\.keys_env"):
+        check_exposure(host, Secrets())
+
+
+def test_api_keys_stand_in_one_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    keyed = stack(api={"keys_env": "KEYS"})
+    monkeypatch.setenv("KEYS", f"{'a' * 16}, {'b' * 24},")
+    assert secrets_of(keyed) == Secrets(api_keys=("a" * 16, "b" * 24))
+    assert secrets_of(stack()) == Secrets()
+    for guessable in (" , ", "short", f"{'a' * 16},short", f"ek_{'a' * 16}"):
+        monkeypatch.setenv("KEYS", guessable)
+        with pytest.raises(ValueError, match=r"args\.api\.keys_env names KEYS.*openssl rand"):
+            secrets_of(keyed)
+
+
+def test_secrets_are_never_printed() -> None:
+    assert "hidden" not in repr(Secrets(twilio_auth_token="hidden", api_keys=("hidden",)))
 
 
 def test_a_full_ingress_must_have_room_for_the_busy_line() -> None:
-    check_room(99, 100)
-    with pytest.raises(ValueError, match="max_ongoing_requests to 120"):
-        check_room(100, 100)
+    full = stack(ingress={"max_calls": 90}, api={"max_requests": 10})
+    check_room(full, 101)
+    with pytest.raises(ValueError, match="max_ongoing_requests to 104"):
+        check_room(full, 100)
 
 
 def test_a_secret_is_read_by_the_name_of_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,13 +24,14 @@ from configs.agents import Agent
 from configs.schema import Stack
 from ingress.agents import conversation_of
 from ingress.backends import BackendError, Backends, Speech, Transcript, Word
-from ingress.call import Call, Surroundings
+from ingress.call import Call
 from ingress.call_log import CallLog
 from ingress.hearing import Hearing, thresholds_of
 from ingress.judging import TurnJudge
 from ingress.lines import FixedLines
 from ingress.protocols.twilio import TwilioCodec
 from ingress.retrying import retrying
+from ingress.surroundings import Surroundings
 
 DATA = Path(__file__).parent.parent / "data"
 SILERO = SileroModel()
@@ -134,6 +135,9 @@ class Models:
         words = tuple(Word(t, i * each_s, (i + 1) * each_s) for i, t in enumerate(texts))
         sound = np.full(round(self.phrase_s * 24_000), 9_000, np.int16)
         yield Speech(Audio(sound, 24_000), words)
+
+    async def voices(self, *, deadline_s):
+        return ("af_heart", "am_michael")
 
     @property
     def backends(self) -> Backends:

@@ -51,8 +51,9 @@ class Client(httpx.Client):
 
 
 @contextmanager
-def serving(app: FastAPI) -> Iterator[Client]:
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="on"))
+def serving(app: FastAPI, port: int = 0) -> Iterator[Client]:
+    """On a free port, unless one is given."""
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, lifespan="on"))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -27,7 +27,7 @@ FORM = {"CallSid": "CA1", "From": "+15550001", "To": "+15550002"}
 
 
 @contextmanager
-def served(models=None, token=None, metrics=None, **changes):
+def served(models=None, token=None, metrics=None, proxy="haproxy", **changes):
     settings = {"stt": SCRIPTED, "llm": SCRIPTED, "tts": SCRIPTED, "agents": AGENTS, **changes}
     models = models or Models()
     app = create_app(
@@ -35,7 +35,7 @@ def served(models=None, token=None, metrics=None, **changes):
         models.backends,
         metrics or Counts(),
         secrets=Secrets(token),
-        proxy="haproxy",
+        proxy=proxy,
         replica="r1",
     )
     with serving(app) as client:
@@ -80,15 +80,7 @@ def test_health_tells_what_is_loading_until_every_model_has_answered():
 
 
 def test_the_python_proxy_is_warned_of():
-    app = create_app(
-        Stack.model_validate({"stt": SCRIPTED, "llm": SCRIPTED, "tts": SCRIPTED, "agents": AGENTS}),
-        Models().backends,
-        Counts(),
-        secrets=Secrets(),
-        proxy="python",
-        replica="r1",
-    )
-    with serving(app) as client:
+    with served(proxy="python") as client:
         assert "RAY_SERVE_ENABLE_HA_PROXY=1" in client.get("/health").json()["warning"]
 
 

@@ -38,3 +38,9 @@ async def test_fixed_lines_are_kept_but_not_what_a_call_completes():
     one = stack(**agents)
     lines = [line for line, _ in lines_of(one)]
     assert "Hi Ada." in lines and one.twilio.busy_line in lines and "Hi {name}." not in lines
+
+
+async def test_the_synthesizers_voices_are_kept():
+    models, readiness = Models(), Readiness()
+    await readiness.warm_up(stack(default={"prompt": "Hi."}), models.backends, FixedLines())
+    assert readiness.voices == ("af_heart", "am_michael")

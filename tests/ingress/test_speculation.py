@@ -107,6 +107,19 @@ async def test_frames_that_come_late_are_no_silence():
     assert len(SPEECH) * 0.8 < len(line.models.heard[-1].samples) < len(SPEECH) * 1.3
 
 
+async def test_a_silence_that_comes_late_leaves_no_stage_of_the_turn_out():
+    async with Line(agent=AGENT) as line:
+        line.play(SPEECH)
+        line.silence(200)
+        await line.until(lambda one: one.call.state.phase == "preparing")
+        await asyncio.sleep(1.0)  # the network holds the rest back
+        line.silence()
+        await line.turns(1)
+    stages = line.texts("turn")[0]["stages_ms"]
+    assert {"transcript", "first_token", "first_phrase", "first_audio", "sent"} < stages.keys()
+    assert stages["endpoint"] > 1_000
+
+
 async def test_a_complete_sentence_ends_the_turn_early():
     asked = []
 
@@ -118,7 +131,9 @@ async def test_a_complete_sentence_ends_the_turn_early():
         line.silence(200)
         line.play(WORD)
         line.silence(180)
-        await line.until(lambda one: asked and one.call._hearing._endpointer._end_after_ms == 200)
+        await line.until(
+            lambda one: asked and one.call._listening._hearing._endpointer._end_after_ms == 200
+        )
         line.silence(100)
         await line.turns(1)
     assert asked[0] >= len(WORD) // 2

@@ -21,6 +21,29 @@ def test_what_was_reached_before_the_callers_last_voice_belongs_to_no_turn():
     assert stages.finish() == {"endpoint": 500.0}
 
 
+def test_a_line_that_is_late_within_the_silence_makes_the_turn_no_shorter():
+    stages = Stages()
+    stages.voiced()
+    stages.silent(10.12, 120)
+    stages.reached("transcript", 10.2)
+    stages.begin(11.0, 500)
+    assert stages.finish() == {"transcript": 200.0, "endpoint": 1_000.0}
+    stages.begin(20.0, 500)  # a new utterance, of which only the end is told
+    assert stages.finish() == {"endpoint": 500.0}
+
+
+def test_a_pause_without_words_leaves_nothing_to_the_next():
+    stages = Stages()
+    stages.silent(1.12, 120)
+    stages.reached("transcript", 1.2)
+    stages.voiced()
+    stages.silent(10.12, 120)
+    stages.reached("transcript", 10.2)
+    stages.begin(10.5, 500)
+    stages.voiced()  # over the agent
+    assert stages.finish() == {"transcript": 200.0, "endpoint": 500.0}
+
+
 def test_what_was_prepared_for_nothing_is_forgotten():
     stages = Stages()
     stages.reached("first_token", 10.3)
@@ -57,3 +80,14 @@ def test_a_turn_that_is_continued_counts_from_the_second_utterance():
     stages.begin_anew()
     stages.reached("sent", 11.2)
     assert stages.finish() == {"endpoint": 500.0, "sent": 700.0}
+
+
+def test_a_reply_without_an_utterance_counts_from_its_asking():
+    stages = Stages()
+    stages.reached("first_token", 9.0)  # of something before
+    stages.begin_asked(10.0)
+    stages.reached("first_token", 10.2)
+    assert stages.finish() == {"first_token": 200.0}
+    stages.begin(20.0, 500)
+    stages.begin_asked(20.1)  # asked for after an utterance: its end is what counts
+    assert stages.finish() == {"endpoint": 500.0}

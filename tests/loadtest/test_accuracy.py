@@ -7,11 +7,14 @@ message now and then does not decide."""
 import time
 from statistics import median
 
+import pytest
+
 from loadtest.noticed import Noticed, Record
 from loadtest.step import Load, Step, hold_calls
 from loadtest.talking import Habits
 from tests.loadtest.answering import Answering, Stack, stack_server, voice
 
+pytestmark = pytest.mark.timed
 SAID_S = 0.4
 WITHIN_MS = 5.0
 

@@ -13,6 +13,8 @@ from audio import mulaw
 from loadtest.__main__ import main
 from tests.loadtest.answering import Answering, Stack, stack_server
 
+pytestmark = pytest.mark.timed
+
 TOKEN = "12345"
 
 

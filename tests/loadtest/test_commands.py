@@ -12,6 +12,8 @@ from loadtest.step import Load
 from tests.loadtest.answering import Answering, Stack, stack_server
 from tests.loadtest.test_call import wav  # noqa: F401 (a fixture)
 
+pytestmark = pytest.mark.timed
+
 FAST = ["--duration", "1.5", "--ramp", "0.05", "--think-ms", "50", "--timeout-s", "4"]
 
 

@@ -18,7 +18,7 @@ async def test_frames_are_twilios(pace: float) -> None:
     start = Start(parameters={"name": "Ada"})
     async with media_server(how) as url, dial(url, start, pace=pace) as phone:
         spoken = await phone.say(voice())
-        await phone.press("5")
+        phone.send(phone.wire.pressed("5"))
         await phone.passed(spoken.voiced_until + 8_000)
     await how.ended.wait()
     assert how.received[0] == {"event": "connected", "protocol": "Call", "version": "1.0.0"}
@@ -48,8 +48,8 @@ async def test_a_reply_is_heard_and_its_marks_come_back(pace: float) -> None:
         heard = phone.heard()
     assert transcript["text"] == "hello there"
     assert turn["outcome"] == "answered"
-    assert phone.marks == ["1.0.0", "1.0.1"]
-    assert [frame["mark"]["name"] for frame in how.events("mark")] == phone.marks
+    assert phone.wire.marks == ["1.0.0", "1.0.1"]
+    assert [frame["mark"]["name"] for frame in how.events("mark")] == phone.wire.marks
     tone = mulaw.decode(mulaw.encode(TONE))
     assert np.array_equal(heard[heard != 0][:100], tone[tone != 0][:100])
     assert np.count_nonzero(heard) == 2 * np.count_nonzero(tone)

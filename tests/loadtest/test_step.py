@@ -15,6 +15,8 @@ from loadtest.talking import Habits
 from loadtest.utterance import utterance_of
 from tests.loadtest.answering import TONE, Answering, Stack, stack_server, voice
 
+pytestmark = pytest.mark.timed
+
 TALK = Habits((voice(),), think_ms=100, timeout_s=5)
 
 
@@ -120,7 +122,7 @@ async def test_a_server_that_goes_away_is_told_and_waited_for_no_longer_than_the
         if isinstance(record, Noticed):
             answered.set()
 
-    step = Step(calls=2, ramp_s=0.05, duration_s=3.0, begins_s=time.monotonic())
+    step = Step(calls=2, ramp_s=0.05, duration_s=6.0, begins_s=time.monotonic())
     async with asyncio.TaskGroup() as tasks, stack_server(Stack(Answering())) as url:
         load = Load(url, [], pace=0.25)
         holding = tasks.create_task(hold_calls(load, TALK, step, range(2), note))

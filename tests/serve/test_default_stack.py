@@ -16,7 +16,10 @@ from loadtest.utterance import read_utterance
 from tests.serve.callers import CLIPS, SHORT, call, closed_turns, short, turn
 from tests.serve.stack import START_WITHIN_S, Stack, running, wait_until
 
-pytestmark = [pytest.mark.serve, pytest.mark.models, pytest.mark.timeout(900)]
+pytestmark = [
+    *(pytest.mark.serve, pytest.mark.models, pytest.mark.timed),
+    pytest.mark.timeout(900),
+]
 CONFIG = ROOT / "serve_config.yaml"
 
 

@@ -1,0 +1,1 @@
+"""OpenAI's REST endpoints over the same models that answer calls."""

@@ -1,0 +1,447 @@
+"""What a peer that names items may do to a conversation, and what it is told."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conversation.commands import (
+    CloseTurn,
+    Discard,
+    DropAside,
+    DropTurn,
+    FallBack,
+    Forget,
+    Release,
+    Reply,
+    ReplyAside,
+    TellItem,
+    TellStarted,
+    TellStopped,
+    TellTranscript,
+)
+from conversation.events import (
+    Configured,
+    ItemAdded,
+    ItemAsked,
+    ItemDeleted,
+    ItemTruncated,
+    Played,
+    PlayedOut,
+    ReplyCancelled,
+    ReplyEnded,
+    ReplyFailed,
+    ReplyRequested,
+    SpeechEnded,
+    SpeechResumed,
+    SpeechStarted,
+    SpeechTakenBack,
+    ToolCalled,
+    Transcribed,
+    TranscriptFailed,
+)
+from conversation.fallbacks import FailureClass
+from conversation.history import Message, rendered
+from conversation.items import at, truncated
+from conversation.spoken import Phrase, Position, Word
+from conversation.tools import ToolCall
+from conversation.wishes import Wish
+from tests.conversation.talking import ended, foreseen, phrase, run, spoken, started, utterance
+
+CALL = ToolCall("call_1", "get_weather", "{}", item="fc_1")
+
+
+def begun(**changes):
+    return started(item_prefix="i", **changes)
+
+
+def kinds(commands):
+    return [type(command) for command in commands]
+
+
+def said(state):
+    """What has words; the places of those that have none are there besides."""
+    return [(m.role, m.text, m.item) for m in state.history if m.text]
+
+
+def texts(state):
+    return [text for _, text, _ in said(state)]
+
+
+def answered(state, *texts):
+    """The reply that is under way is written, and plays out."""
+    attempt = state.attempt
+    events = [phrase(attempt, number, text) for number, text in enumerate(texts)]
+    return run(state, *events, ReplyEnded(attempt), PlayedOut())
+
+
+def test_an_utterance_is_told_from_its_beginning_to_its_words():
+    state, commands = run(begun(), *foreseen(text="hello"), ended())
+    told = [c for c in commands if isinstance(c, TellStarted | TellStopped | TellTranscript)]
+    assert told == [
+        TellStarted("iu1", 0),
+        TellStopped("iu1", utterance(), False),
+        TellTranscript("iu1", "hello", 1.2),
+    ]
+    assert kinds(commands).index(TellTranscript) < kinds(commands).index(Release)
+    assert said(state) == [("user", "hello", "iu1")]
+
+
+def test_the_reply_ends_when_it_has_played_out_behind_its_last_word():
+    state, _ = run(begun(), *spoken())
+    state, early = run(state, phrase(state.attempt, 0, "It is one."), PlayedOut())
+    assert CloseTurn not in kinds(early)  # an underrun is no end
+    state, written = run(state, ReplyEnded(state.attempt))
+    assert CloseTurn not in kinds(written)  # what is told last has not been sent
+    state, commands = run(state, PlayedOut())
+    assert commands == [CloseTurn(1, "answered", "It is one.")]
+    assert said(state) == [("user", "hello", "iu1"), ("assistant", "It is one.", "ia1")]
+
+
+def test_a_voice_ends_the_reply_at_once_with_the_words_heard():
+    state, _ = run(begun(), *spoken())
+    state, _ = run(state, phrase(state.attempt, 0, "one two three four"), Played(0, 0.5))
+    state, commands = run(state, SpeechStarted(90_000))
+    assert commands == [
+        TellStarted("iu2", 90_000),
+        DropTurn(),
+        CloseTurn(1, "interrupted", "one two"),
+    ]
+    assert state.history[-1] == Message("assistant", "one two", cut_off=True)
+
+
+def test_what_the_peer_heard_by_its_own_clock_counts():
+    state, _ = run(begun(), *spoken())
+    state, _ = answered(state, "one two three four", "five six")
+    state, _ = run(state, ItemTruncated("ia1", 1.5))
+    assert state.history[-1] == Message("assistant", "one two three four five", cut_off=True)
+    state, commands = run(state, ItemTruncated("ia1", 9.0), ItemAsked("ia1", "r"))
+    assert state.history[-1] == Message("assistant", "one two three four five six")
+    assert commands == [TellItem("ia1", state.history[-1], "r")]
+
+
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=4), st.floats(0, 10))
+def test_cutting_keeps_a_beginning_that_grows_with_the_time(counts, seconds):
+    phrases = tuple(
+        Phrase(
+            " ".join(f"w{number}.{i}" for i in range(count)),
+            float(count),
+            tuple(Word(f"w{number}.{i}", i, i + 1) for i in range(count)),
+        )
+        for number, count in enumerate(counts)
+    )
+    whole = " ".join(one.text for one in phrases)
+    cut = truncated(Message("assistant", whole, phrases=phrases), seconds)
+    assert whole.startswith(cut.text)
+    assert abs(len(cut.text.split()) - min(seconds, sum(counts))) <= 0.5
+    assert cut.cut_off == (cut.text != whole)
+
+
+def test_a_place_behind_the_end_is_the_end():
+    assert at((Phrase("a", 1.0),), 1.0) == Position(1)
+    assert truncated(Message("user", "hi"), 0.0).text == "hi"  # no speech of ours
+
+
+def test_items_are_added_in_front_behind_another_or_at_the_end():
+    first, last = Message("user", "b", item="b"), Message("user", "d", item="d")
+    state, _ = run(begun(), ItemAdded(first), ItemAdded(last, ""))
+    front, middle = Message("system", "a", item="a"), Message("assistant", "c", item="c")
+    state, _ = run(state, ItemAdded(front, None), ItemAdded(middle, "b"))
+    assert "".join(m.text for m in state.history) == "abcd"
+    state, _ = run(state, ItemDeleted("b"), ItemDeleted("unknown"))
+    assert "".join(m.text for m in state.history) == "acd"
+    _, (told,) = run(state, ItemAsked("b", "r1"))
+    assert told == TellItem("b", None, "r1")
+
+
+def test_what_is_added_while_the_agent_speaks_stands_behind_it():
+    state, _ = run(begun(), *spoken())
+    state, _ = run(state, ItemAdded(Message("user", "and?", item="x")))
+    state, _ = answered(state, "One.")
+    assert [m.text for m in state.history] == ["hello", "One.", "and?"]
+
+
+def test_what_is_added_before_the_words_of_an_utterance_are_known_stands_behind_it():
+    old, note = Message("system", "old", item="o"), Message("system", "note", item="n")
+    state, _ = run(begun(), ItemAdded(old), SpeechStarted(0), ended(), ItemAdded(note, "iu1"))
+    state, _ = run(state, ItemAdded(Message("user", "and?", item="x")))
+    state, (*_, reply) = run(state, Transcribed(0, "hello"))
+    assert texts(state) == ["old", "hello", "note", "and?"]
+    assert [m.text for m in reply.messages][-1].endswith("and?")
+    state, _ = answered(state, "One.")
+    state, _ = run(state, *spoken(1, "bye", 80_000))
+    assert texts(state)[-3:] == ["and?", "One.", "bye"]
+
+
+def test_items_stand_where_the_peer_was_told():
+    """Beside an utterance whose words are to come, and a reply that is under way."""
+    note = Message("system", "note", item="n")
+    first = Message("system", "first", item="f")
+    state, _ = run(begun(answers=False), SpeechStarted(0), ended(), ItemAdded(note))
+    state, _ = run(state, ItemAdded(first, None), SpeechStarted(80_000), ended(80_000))
+    state, _ = run(state, Transcribed(0, "one"), Transcribed(1, "two"))
+    assert texts(state) == ["first", "one", "note", "two"]
+    state, _ = run(state, ReplyRequested(Wish()), phrase(state.attempt, 0, "Yes."))
+    before = Message("system", "before", item="b")
+    state, _ = run(state, ItemAdded(before, "iu2"))
+    state, _ = run(state, ReplyEnded(state.attempt), PlayedOut())
+    assert texts(state) == ["first", "one", "note", "two", "before", "Yes."]
+
+
+def test_behind_what_has_no_words_is_a_place_too():
+    state, _ = run(begun(), SpeechStarted(0), ended(), Transcribed(0, ""))
+    state, _ = run(state, *spoken(1, "hello", 80_000), phrase(0, 0, "Unheard"))
+    state, _ = run(state, SpeechStarted(160_000), ended(160_000), Transcribed(2, "bye"))
+    noise, unheard = Message("user", "to noise", item="x"), Message("user", "to nothing", item="y")
+    state, _ = run(state, ItemAdded(unheard, "ia1"), ItemAdded(noise, "iu1"))
+    assert texts(state) == ["to noise", "hello", "to nothing", "bye"]
+    _, (told,) = run(state, ItemAsked("iu1", "r"))
+    assert told == TellItem("iu1", None, "r")
+
+
+@pytest.mark.parametrize("words", ["", "hello"])
+def test_what_was_added_before_an_utterance_stands_before_it(words):
+    note = ItemAdded(Message("system", "note", item="n"))
+    state, _ = run(begun(answers=False), SpeechStarted(0), ended(), note, Transcribed(0, words))
+    state, _ = run(state, *spoken(1, "bye", 80_000))
+    assert texts(state) == [*filter(None, [words]), "note", "bye"]
+    state, _ = run(begun(answers=False), SpeechStarted(0), note, ended(), Transcribed(0, "hello"))
+    assert [m.text for m in state.history] == ["note", "hello"]
+
+
+def test_deleting_what_is_spoken_ends_it():
+    state, _ = run(begun(), *spoken())
+    state, _ = run(state, phrase(state.attempt, 0, "one two"), Played(0, 1.0))
+    state, commands = run(state, ItemDeleted("ia1"))
+    assert kinds(commands) == [DropTurn, CloseTurn]
+    assert said(state) == [("user", "hello", "iu1")]
+
+
+def test_a_reply_that_is_asked_for_waits_for_the_words_and_has_its_own_wish():
+    state, commands = run(begun(answers=False), SpeechStarted(0), ended())
+    wish = Wish(request="r", instructions="Rhyme.", max_tokens=5)
+    state, waits = run(state, ReplyRequested(wish))
+    assert Reply not in kinds(commands + waits)
+    state, commands = run(state, Transcribed(0, "hello"))
+    (reply,) = [c for c in commands if isinstance(c, Reply)]
+    assert reply.wish == wish
+    assert [(m.role, m.text) for m in reply.messages] == [("system", "Rhyme."), ("user", "hello")]
+
+
+def test_without_answers_an_utterance_is_only_remembered():
+    state, commands = run(begun(answers=False), *foreseen(), ended())
+    assert not {Reply, Release} & set(kinds(commands))
+    assert said(state) == [("user", "hello", "iu1")]
+
+
+def test_the_peer_ends_an_utterance_by_hand():
+    by_hand = SpeechEnded(utterance(), True, 0, by_hand=True)
+    state, commands = run(begun(), by_hand, Transcribed(0, "hello"))
+    assert [c for c in commands if isinstance(c, TellStopped)] == [
+        TellStopped("iu1", utterance(), True)
+    ]
+    assert TellStarted not in kinds(commands) and Reply not in kinds(commands)
+    state, commands = run(state, ReplyRequested(Wish()))
+    assert kinds(commands) == [Reply]
+
+
+def test_pieces_of_a_long_press_are_one_item():
+    piece = SpeechEnded(utterance(), False, 0, by_hand=True)
+    last = SpeechEnded(utterance(9_600), True, 0, by_hand=True)
+    state, commands = run(begun(), piece, Transcribed(0, "one"), last, Transcribed(1, "two"))
+    assert [c for c in commands if isinstance(c, TellTranscript)] == [
+        TellTranscript("iu1", "one two", 1.2)
+    ]
+    assert said(state) == [("user", "one two", "iu1")]
+
+
+def test_what_is_taken_back_leaves_no_trace():
+    state, _ = run(begun(), *foreseen())
+    assert state.phase == "preparing"
+    state, commands = run(state, SpeechTakenBack())
+    assert kinds(commands) == [Discard, Forget]
+    assert not state.history and not state.segments and not state.caller_speaks
+
+
+def test_nothing_comes_of_an_utterance_that_is_deleted_before_its_words_are_known():
+    state, _ = run(begun(), SpeechStarted(0), ended(), SpeechStarted(20_000))
+    state, _ = run(state, ended(20_000), Transcribed(1, "two"))
+    state, commands = run(state, ItemDeleted("iu1"), Transcribed(0, "one"))
+    assert Forget(0) in commands and said(state) == [("user", "two", "iu2")]
+    assert state.phase == "replying"  # what was waiting for it
+    state, _ = run(begun(), SpeechStarted(0), ended(), ItemDeleted("iu1"), Transcribed(0, "one"))
+    assert state.phase == "listening" and not state.history and not state.untold
+
+
+def test_nothing_comes_of_an_utterance_that_is_deleted_while_it_waits():
+    state, _ = run(begun(interruptible=False), *spoken(), *spoken(1, "two more", 80_000))
+    assert state.queued
+    state, _ = run(state, ItemDeleted("iu2"))
+    assert not state.queued
+    state, _ = answered(state, "Yes.")
+    assert said(state) == [("user", "hello", "iu1"), ("assistant", "Yes.", "ia1")]
+
+
+def test_an_utterance_that_is_committed_is_not_answered_by_what_was_prepared():
+    state, _ = run(begun(), *foreseen())
+    state, commands = run(state, replace(ended(), by_hand=True))
+    assert kinds(commands) == [TellStopped, TellTranscript, Discard]
+    assert state.phase == "listening" and said(state) == [("user", "hello", "iu1")]
+
+
+def test_two_utterances_before_the_words_are_two_items_and_one_answer():
+    state, _ = run(begun(), SpeechStarted(0), ended(), SpeechStarted(20_000))
+    state, _ = run(state, Transcribed(0, "one"))
+    state, _ = run(state, ended(20_000), Transcribed(1, "two"))
+    assert said(state) == [("user", "one", "iu1"), ("user", "two", "iu2")]
+    assert state.phase == "replying"
+
+
+def test_each_utterance_has_a_transcript_or_the_reason_why_not():
+    _, commands = run(
+        begun(), SpeechStarted(0), ended(), TranscriptFailed(0, FailureClass.TIMEOUT, "late")
+    )
+    assert [c for c in commands if isinstance(c, TellTranscript)] == [
+        TellTranscript("iu1", "", 1.2, "late")
+    ]
+    _, commands = run(begun(), SpeechStarted(0), ended(), Transcribed(0, ""))
+    assert [c for c in commands if isinstance(c, TellTranscript)] == [
+        TellTranscript("iu1", "", 1.2)
+    ]
+
+
+def test_a_changed_session_makes_a_prepared_reply_anew():
+    state, _ = run(begun(), *foreseen())
+    new = Configured("Be loud.", Wish(voice="bm_george"), answers=True, interruptible=False)
+    state, commands = run(state, new)
+    assert kinds(commands) == [Discard]
+    state, commands = run(state, ended())
+    (reply,) = [c for c in commands if isinstance(c, Reply)]
+    assert reply.messages[0] == Message("system", "Be loud.")
+    assert reply.wish.voice == "bm_george" and not state.policy.interruptible
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ItemAdded(Message("system", "Be loud.", item="y")),
+        ItemDeleted("x"),
+        ItemTruncated("ia1", 0.5),
+    ],
+    ids=["added", "deleted", "truncated"],
+)
+def test_a_changed_history_makes_a_prepared_reply_anew(change):
+    state, _ = run(begun(), ItemAdded(Message("user", "hi", item="x")), ReplyRequested(Wish()))
+    state, _ = answered(state, "One two.")
+    state, _ = run(state, *foreseen(), ItemDeleted("unknown"))
+    assert state.phase == "preparing"
+    state, commands = run(state, change, ended())
+    assert Discard in kinds(commands)
+    (reply,) = [c for c in commands if isinstance(c, Reply)]
+    assert reply.messages == rendered("Be brief.", state.history)
+
+
+def test_what_is_written_keeps_to_the_caps_as_well():
+    state = begun(max_history_messages=4)
+    for number in range(5):
+        state, _ = run(state, ItemAdded(Message("user", str(number), item=f"x{number}")))
+        state, _ = run(state, ReplyRequested(Wish()))
+        state, _ = answered(state, "Yes.")
+    assert [m.text for m in state.history] == ["3", "Yes.", "4", "Yes."]
+
+
+def test_a_request_while_the_caller_pauses_takes_the_place_of_what_was_prepared():
+    state, _ = run(begun(), *foreseen())
+    state, commands = run(state, ReplyRequested(Wish(request="r")), SpeechResumed(9_000))
+    assert kinds(commands)[0] == Discard
+    state, commands = run(state, ended(9_000), Transcribed(1, "hello there"))
+    replies = [c for c in commands if isinstance(c, Reply)]
+    assert [r.wish.request for r in replies] == ["r"]
+    assert replies[0].messages[-1].text == "hello there"
+
+
+def test_cancelling_ends_the_reply_and_those_that_wait():
+    state, _ = run(begun(), *spoken())
+    state, _ = run(state, phrase(state.attempt, 0, "one two"), Played(0, 0.9))
+    state, commands = run(state, ReplyRequested(Wish()), ReplyCancelled())
+    assert kinds(commands) == [DropTurn, CloseTurn]
+    assert state.phase == "listening" and not state.wished
+
+
+def test_a_reply_in_writing_is_heard_as_it_is_written():
+    state, _ = run(begun(answers=False), ItemAdded(Message("user", "hi", item="x")))
+    state, _ = run(state, ReplyRequested(Wish(spoken=False)))
+    state, _ = run(state, phrase(state.attempt, 0, "One\ntwo", seconds=0.0))
+    state, commands = run(state, ReplyCancelled())
+    assert commands[-1] == CloseTurn(1, "interrupted", "One\ntwo")
+    assert state.history[-1] == Message("assistant", "One\ntwo", cut_off=True)
+
+
+def test_a_reply_in_writing_that_fails_just_ends():
+    state, _ = run(begun(), ReplyRequested(Wish(spoken=False)))
+    state, commands = run(state, ReplyFailed(state.attempt, FailureClass.SERVER, "down"))
+    assert kinds(commands) == [FallBack, CloseTurn]
+    assert commands[0].turn == 1
+    assert commands[-1].outcome == "failed" and state.phase == "listening"
+
+
+def test_a_peer_that_names_items_is_not_hung_up_on():
+    state = begun()
+    for _ in range(4):
+        state, _ = run(state, ReplyRequested(Wish()))
+        state, _ = run(state, ReplyFailed(state.attempt, FailureClass.SERVER, "down"))
+        state, commands = answered(state, "Sorry.")
+        assert kinds(commands) == [CloseTurn]
+    assert not state.over
+
+
+def test_a_called_tool_stands_behind_the_words_and_before_its_answer():
+    state, _ = run(begun(), *spoken())
+    state, _ = run(state, phrase(state.attempt, 0, "One moment."), ToolCalled(1, CALL))
+    answer = Message("tool", "Sunny.", call_id="call_1", item="out")
+    state, _ = run(state, ItemAdded(answer), ReplyRequested(Wish()))
+    state, commands = run(state, ReplyEnded(state.attempt), PlayedOut())
+    (reply,) = [c for c in commands if isinstance(c, Reply)]
+    assert reply.messages[1:] == (
+        Message("user", "hello"),
+        Message("assistant", "One moment.", calls=(CALL,)),
+        answer,
+    )
+    assert [m.item for m in state.history] == ["iu1", "ia1", "fc_1", "out", "ia2"]
+
+
+def test_a_call_of_a_turn_that_is_over_is_no_part_of_the_next():
+    state, _ = run(begun(), *spoken())
+    state, _ = run(state, ReplyCancelled(), ToolCalled(1, CALL))
+    assert not state.calls
+
+
+def test_beside_the_conversation_nothing_changes():
+    state, _ = run(begun(), *spoken())
+    aside = Wish(kept=False, spoken=False, messages=(Message("user", "Sum up."),))
+    before = state
+    state, commands = run(state, ReplyRequested(aside))
+    assert commands == [
+        ReplyAside(1, "ix1", (Message("system", "Be brief."), Message("user", "Sum up.")), aside)
+    ]
+    assert (state.phase, state.history) == (before.phase, before.history)
+    _, commands = run(state, ReplyCancelled(aside=1))
+    assert commands == [DropAside(1)]
+
+
+def test_a_spoken_reply_that_is_not_kept_is_no_part_of_the_conversation():
+    state, _ = run(begun(), ReplyRequested(Wish(kept=False)))
+    state, _ = run(state, phrase(state.attempt, 0, "Ding."), SpeechStarted(0))
+    assert state.phase == "replying"  # a voice does not interrupt it
+    state, commands = run(state, ReplyEnded(state.attempt), PlayedOut())
+    assert commands == [CloseTurn(1, "answered", "Ding.")] and not state.history
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_peer_that_may_not_interrupt_is_answered_afterwards(kept):
+    state, _ = run(begun(interruptible=False), ReplyRequested(Wish(kept=kept)))
+    state, _ = run(state, *spoken(text="wait"))
+    assert state.phase == "replying" and len(state.queued) == 1
+    state, commands = answered(state, "One.")
+    assert kinds(commands) == [CloseTurn, Reply]
