@@ -12,7 +12,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Generator
-from contextlib import ExitStack, contextmanager, suppress
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +21,17 @@ import httpx
 import yaml
 from pydantic import ValidationError
 from rich.console import Console
+from rich.status import Status
 
 from configs.schema import Stack
 from conversation.fallbacks import FailureClass
-from deployments.local_cluster import local_cluster
+from deployments import local_cluster
 
 POLL_S = 0.5
+SIGNALS_POLL_S = 0.1
 END_CALLS_S = 3.0
 HOPELESS = (FailureClass.INVALID, FailureClass.AUTH)
 FAILED = ("DEPLOY_FAILED", "UNHEALTHY")
-
-
-class Stopped(Exception):
-    """Somebody wants the stack to end."""
 
 
 class ConfigError(Exception):
@@ -40,31 +39,27 @@ class ConfigError(Exception):
 
 
 class Signals:
-    """Ctrl-C, a polite SIGTERM, or the terminal's end: each asks to stop."""
+    """Ctrl-C, a polite SIGTERM, or the terminal's end: each asks to stop, and a second one says
+    nothing new."""
 
     def __init__(self) -> None:
         self.asked = False
-
-    def listen(self) -> None:
-        self._answer(self._stop)
-
-    def ignore(self) -> None:
-        self._answer(signal.SIG_IGN)
-
-    def _answer(self, action: Any) -> None:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, action)
+            signal.signal(number, self._ask)
 
-    def _stop(self, number: int, _: object) -> None:
+    def _ask(self, number: int, frame: object) -> None:
         self.asked = True
-        raise Stopped(number)
+
+    def wait(self, working: Future[Any] | None = None) -> None:
+        """Until somebody asks, or `working` has ended."""
+        while not self.asked and not (working and working.done()):
+            time.sleep(SIGNALS_POLL_S)
 
 
 def main() -> int:
     options = arguments().parse_args()
     console = Console(highlight=False, soft_wrap=True)
     signals = Signals()
-    signals.listen()
     try:
         config, stack = read_config(options.config, options.port)
         check_port(config["http_options"])
@@ -72,8 +67,6 @@ def main() -> int:
     except ConfigError as error:
         console.print(f"[red]error[/] {error}")
         return 2
-    except Stopped:
-        return 0
     return 0
 
 
@@ -117,46 +110,64 @@ def check_port(http: dict[str, Any]) -> None:
 
 
 def run(config: dict[str, Any], stack: Stack, console: Console, signals: Signals) -> None:
-    longest_call_s = max(agent.limits.call_length_s for agent in stack.agents.values())
+    """Until a signal. Raises ConfigError.
+
+    A terminal signals its whole group, Ray's processes too; a call that waits for one of them then
+    never returns, and hears no signal. So Ray is asked from a thread that can be left behind, and
+    that lives as long as the cluster does."""
     stages = Stages(console)
     with ExitStack() as cleanup:
-        try:
-            with stages.doing("ray", "starting a cluster of our own"):
-                dashboard = cleanup.enter_context(local_cluster(longest_call_s))
-                signals.listen()  # Ray has put its own in their place
-            deploy(config, stages)
-            url = f"http://{config['http_options']['host']}:{config['http_options']['port']}"
-            watch(url, stages)
-            console.print(ready_lines(url, dashboard, stack))
-            while True:
-                time.sleep(3600)
-        except BaseException:
-            signals.ignore()  # one is enough; a second must not cut the way out short
-            if not signals.asked:
-                raise
-        # Outside of `except`: a signal that met Ray's C code comes as a SystemError of its own.
-        with stages.doing("stop", "ending calls and every process"):
+        folder = local_cluster.new_folder()
+        cleanup.callback(local_cluster.stop, folder)
+        asking_ray = ThreadPoolExecutor(1)
+        starting = asking_ray.submit(start, folder, config, stack, stages)
+        signals.wait(starting)
+        if not signals.asked:
+            console.print(starting.result())
+            signals.wait()
+        stages.leave()
+        with Stages(console).doing("stop", "ending calls and every process"):
             end_calls(config["applications"][0]["name"])
             cleanup.close()
-    raise Stopped
+
+
+def start(folder: Path, config: dict[str, Any], stack: Stack, stages: "Stages") -> str:
+    """Start the stack; what to print when it is ready. Raises ConfigError."""
+    longest_call_s = max(agent.limits.call_length_s for agent in stack.agents.values())
+    with stages.doing("ray", "starting a cluster of our own"):
+        dashboard = local_cluster.start(folder, longest_call_s)
+    deploy(config, stages)
+    url = f"http://{config['http_options']['host']}:{config['http_options']['port']}"
+    watch(url, stages)
+    return ready_lines(url, dashboard, stack)
 
 
 class Stages:
     """One tidy line a stage: what, how it ended, how long it took."""
 
     def __init__(self, console: Console) -> None:
-        self._console = console
+        self._console: Console | None = console
+        self._status: Status | None = None
 
     @contextmanager
     def doing(self, stage: str, what: str) -> Generator[Callable[[str], None]]:
         begun = time.monotonic()
         notes: list[str] = []
-        with self._console.status(f"{stage:<15} {what}"):
+        if self._console:
+            self._status = self._console.status(f"{stage:<15} {what}")
+        with self._status or nullcontext():
             yield notes.append
         self.done(stage, notes[-1] if notes else "done", time.monotonic() - begun)
 
     def done(self, stage: str, how: str, seconds: float) -> None:
-        self._console.print(f"{stage:<15} {how:<50} {seconds:6.1f} s")
+        if self._console:
+            self._console.print(f"{stage:<15} {how:<50} {seconds:6.1f} s")
+
+    def leave(self) -> None:
+        """Print no more: who works on a stage is left behind."""
+        self._console = None
+        if self._status:
+            self._status.stop()
 
 
 def deploy(config: dict[str, Any], stages: Stages) -> None:

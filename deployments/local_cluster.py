@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psutil
 import ray
+from ray._private import ray_constants
 
 ROOT = Path(__file__).resolve().parent.parent
 MARGIN_S = 60
@@ -88,41 +89,54 @@ def ports() -> dict[str, str]:
 
 @contextmanager
 def local_cluster(longest_call_s: float) -> Generator[str]:
-    """Start the cluster, give its dashboard's address (`serve deploy` wants it), and end every
-    process of it afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="parley-", dir="/tmp"))  # short: sockets' paths are
-    os.environ.update(serve_environment(folder, longest_call_s))
-    (dashboard,) = free_ports(1)
+    """Start the cluster, give its dashboard's address, and end every process of it afterwards."""
+    folder = new_folder()
     try:
-        context = ray.init(
-            "local",
-            num_cpus=max(2, os.cpu_count() or 2),
-            object_store_memory=OBJECT_STORE_BYTES,
-            include_dashboard=True,
-            dashboard_host="127.0.0.1",
-            dashboard_port=dashboard,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            _temp_dir=str(folder),
-        )
-        yield f"http://{context.dashboard_url}"
+        yield start(folder, longest_call_s)
     finally:
         stop(folder)
 
 
+def new_folder() -> Path:
+    """The cluster's own; `stop` removes it. Short, since sockets' paths are."""
+    return Path(tempfile.mkdtemp(prefix="parley-", dir="/tmp"))
+
+
+def start(folder: Path, longest_call_s: float) -> str:
+    """Start the cluster and give its dashboard's address, which `serve deploy` wants. Its first
+    processes end with the thread that calls this (Linux's parent-death signal)."""
+    os.environ.update(serve_environment(folder, longest_call_s))
+    # A SIGTERM is ours to answer: Ray's C++ would end this process, and leave HAProxy behind.
+    ray_constants.RAY_DISABLE_FAILURE_SIGNAL_HANDLER = True
+    (dashboard,) = free_ports(1)
+    context = ray.init(
+        "local",
+        num_cpus=max(2, os.cpu_count() or 2),
+        object_store_memory=OBJECT_STORE_BYTES,
+        include_dashboard=True,
+        dashboard_host="127.0.0.1",
+        dashboard_port=dashboard,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        _temp_dir=str(folder),
+    )
+    return f"http://{context.dashboard_url}"
+
+
 def stop(folder: Path, grace_s: float = 4) -> None:
     """End the cluster's processes, politely for `grace_s`; HAProxy outlives its Ray actor
-    otherwise, and would keep the port."""
+    otherwise, and would keep the port. A cluster that is still starting ends, too."""
     ours = processes_of(folder)
     polite = threading.Thread(target=ray.shutdown, daemon=True)
     polite.start()
     polite.join(grace_s)
     for process in ours:
         _signal(process, kill=False)
-    _, alive = psutil.wait_procs(ours, timeout=grace_s)
-    for process in alive:
-        _signal(process, kill=True)
-    psutil.wait_procs(alive, timeout=1)
+    psutil.wait_procs(ours, timeout=grace_s)
+    while left := processes_of(folder):  # those that resist, and those begun meanwhile
+        for process in left:
+            _signal(process, kill=True)
+        psutil.wait_procs(left, timeout=1)
     shutil.rmtree(folder, ignore_errors=True)
 
 
