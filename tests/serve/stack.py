@@ -19,7 +19,7 @@ from deployments.local_cluster import free_ports
 
 ROOT = Path(__file__).parents[2]
 START_WITHIN_S = 240
-STOP_WITHIN_S = 15
+STOP_WITHIN_S = 20
 
 
 class Stack:
