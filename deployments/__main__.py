@@ -1,6 +1,6 @@
 """`python -m deployments serve_config.yaml`: the whole stack in the foreground, on this machine.
 
-Owns what a person sees of it: a line per stage, the ready line, and the way out by Ctrl-C.
+Owns the order of its start, and the way out by Ctrl-C.
 """
 
 import argparse
@@ -11,21 +11,21 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator
+import traceback
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
+import ray
 import yaml
 from pydantic import ValidationError
-from rich.console import Console
-from rich.status import Status
 
 from configs.schema import Stack
 from conversation.fallbacks import FailureClass
 from deployments import local_cluster
+from deployments.terminal import Terminal, ready_lines
 
 POLL_S = 0.5
 SIGNALS_POLL_S = 0.1
@@ -56,16 +56,14 @@ class Signals:
             time.sleep(SIGNALS_POLL_S)
 
 
-def main() -> int:
-    options = arguments().parse_args()
-    console = Console(highlight=False, soft_wrap=True)
-    signals = Signals()
+def main(options: argparse.Namespace) -> int:
+    terminal, signals = Terminal(), Signals()
     try:
         config, stack = read_config(options.config, options.port)
         check_port(config["http_options"])
-        run(config, stack, console, signals)
+        run(config, stack, terminal, signals)
     except ConfigError as error:
-        console.print(f"[red]error[/] {error}")
+        terminal.say(f"[red]error[/] {error}")
         return 2
     return 0
 
@@ -109,68 +107,39 @@ def check_port(http: dict[str, Any]) -> None:
             ) from None
 
 
-def run(config: dict[str, Any], stack: Stack, console: Console, signals: Signals) -> None:
+def run(config: dict[str, Any], stack: Stack, terminal: Terminal, signals: Signals) -> None:
     """Until a signal. Raises ConfigError.
 
     A terminal signals its whole group, Ray's processes too; a call that waits for one of them then
     never returns, and hears no signal. So Ray is asked from a thread that can be left behind, and
     that lives as long as the cluster does."""
-    stages = Stages(console)
     with ExitStack() as cleanup:
         folder = local_cluster.new_folder()
         cleanup.callback(local_cluster.stop, folder)
         asking_ray = ThreadPoolExecutor(1)
-        starting = asking_ray.submit(start, folder, config, stack, stages)
+        starting = asking_ray.submit(start, folder, config, stack, terminal)
         signals.wait(starting)
         if not signals.asked:
-            console.print(starting.result())
+            terminal.say(starting.result())
             signals.wait()
-        stages.leave()
-        with Stages(console).doing("stop", "ending calls and every process"):
+        terminal.leave()
+        with Terminal().doing("stop", "ending calls and every process"):
             end_calls(config["applications"][0]["name"])
             cleanup.close()
 
 
-def start(folder: Path, config: dict[str, Any], stack: Stack, stages: "Stages") -> str:
+def start(folder: Path, config: dict[str, Any], stack: Stack, terminal: Terminal) -> str:
     """Start the stack; what to print when it is ready. Raises ConfigError."""
     longest_call_s = max(agent.limits.call_length_s for agent in stack.agents.values())
-    with stages.doing("ray", "starting a cluster of our own"):
+    with terminal.doing("ray", "starting a cluster of our own"):
         dashboard = local_cluster.start(folder, longest_call_s)
-    deploy(config, stages)
-    url = f"http://{config['http_options']['host']}:{config['http_options']['port']}"
-    watch(url, stages)
-    return ready_lines(url, dashboard, stack)
+    deploy(config, terminal)
+    host, port = config["http_options"]["host"], config["http_options"]["port"]
+    watch(f"http://{host}:{port}", terminal)
+    return ready_lines(host, port, dashboard, stack)
 
 
-class Stages:
-    """One tidy line a stage: what, how it ended, how long it took."""
-
-    def __init__(self, console: Console) -> None:
-        self._console: Console | None = console
-        self._status: Status | None = None
-
-    @contextmanager
-    def doing(self, stage: str, what: str) -> Generator[Callable[[str], None]]:
-        begun = time.monotonic()
-        notes: list[str] = []
-        if self._console:
-            self._status = self._console.status(f"{stage:<15} {what}")
-        with self._status or nullcontext():
-            yield notes.append
-        self.done(stage, notes[-1] if notes else "done", time.monotonic() - begun)
-
-    def done(self, stage: str, how: str, seconds: float) -> None:
-        if self._console:
-            self._console.print(f"{stage:<15} {how:<50} {seconds:6.1f} s")
-
-    def leave(self) -> None:
-        """Print no more: who works on a stage is left behind."""
-        self._console = None
-        if self._status:
-            self._status.stop()
-
-
-def deploy(config: dict[str, Any], stages: Stages) -> None:
+def deploy(config: dict[str, Any], terminal: Terminal) -> None:
     """Hand the config to Serve, as `serve deploy` does."""
     from ray import serve
     from ray.serve._private.constants import RAY_SERVE_ENABLE_HA_PROXY
@@ -178,7 +147,7 @@ def deploy(config: dict[str, Any], stages: Stages) -> None:
     from ray.serve.schema import ServeDeploySchema
 
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
-    with stages.doing("serve", "starting the controller and the proxy") as note:
+    with terminal.doing("serve", "starting the controller and the proxy") as note:
         serve.start(http_options=dict(config["http_options"]))
         note("HAProxy" if RAY_SERVE_ENABLE_HA_PROXY else "Python proxy: slow")
     client = _get_global_client()
@@ -186,18 +155,18 @@ def deploy(config: dict[str, Any], stages: Stages) -> None:
     client.deploy_apps(ServeDeploySchema.model_validate(config))
 
 
-def watch(url: str, stages: Stages) -> None:
+def watch(url: str, terminal: Terminal) -> None:
     """Tell each part as it becomes ready. Raises ConfigError when Serve gives up on one."""
     begun = time.monotonic()
     known: set[str] = set()
-    with stages.doing("ready", "waiting for every model's first answer") as note:
+    with terminal.doing("ready", "waiting for every model's first answer") as note:
         while True:
             raise_if_failed()
             health = health_of(url)
             if health:
                 for part in ready_parts(health) - known:
                     known.add(part)
-                    stages.done(part, "ready", time.monotonic() - begun)
+                    terminal.done(part, "ready", time.monotonic() - begun)
                 raise_if_hopeless(health["waiting_for"])
                 if not health["waiting_for"]:
                     note(f"{url}/health says {health['status']}, through {health['proxy']}")
@@ -241,6 +210,8 @@ def raise_if_failed() -> None:
 def end_calls(app: str) -> None:
     """Hang up every call, on every ingress replica, within `END_CALLS_S`. A stack that is not up
     has none, and one whose cluster is gone (a signal to all of a group) does not answer."""
+    if not ray.is_initialized():
+        return  # Serve would look for another cluster to ask, or start one
     asking = threading.Thread(target=ask_to_end_calls, args=(app,), daemon=True)
     asking.start()
     asking.join(END_CALLS_S)
@@ -259,21 +230,14 @@ def ask_to_end_calls(app: str) -> None:
             time.sleep(0.1)
 
 
-def ready_lines(url: str, dashboard: str, stack: Stack) -> str:
-    signed = "signatures checked" if stack.twilio.auth_token_env else "no auth token: loopback only"
-    keyed = "API keys asked for" if stack.api.keys_env else "no API keys: loopback only"
-    return (
-        f"\n[bold green]Parley is ready.[/] Talk to it in a browser: [bold]{url}/[/]\n"
-        f"or let a recording call it, from another terminal: [bold]make call[/]\n"
-        f"  OpenAI      {url}/v1   Realtime and REST, documented at {url}/docs; {keyed}\n"
-        f"  Twilio      POST {url}/twilio/voice   {signed}\n"
-        f"  health      {url}/health\n"
-        f"  dashboard   {dashboard}   logs and metrics of every replica\n"
-        f"Ctrl-C ends open calls and stops everything."
-    )
-
-
 if __name__ == "__main__":
-    code = main()
-    sys.stdout.flush()
-    os._exit(code)  # Ray's exit handlers would wait a minute for the cluster that we have ended
+    wanted, code = arguments().parse_args(), 1
+    try:
+        code = main(wanted)
+        sys.stdout.flush()
+    except Exception:
+        traceback.print_exc()
+    finally:
+        # Ray's exit handlers would wait a minute for the cluster that we have ended, and Python
+        # for the thread that may still ask it.
+        os._exit(code)

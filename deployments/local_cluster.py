@@ -20,6 +20,7 @@ from ray._private import ray_constants
 
 ROOT = Path(__file__).resolve().parent.parent
 MARGIN_S = 60
+KILL_ROUNDS = 3
 OBJECT_STORE_BYTES = 300 * 2**20
 """Audio and tokens are small; Ray would take a third of the memory."""
 
@@ -133,7 +134,8 @@ def stop(folder: Path, grace_s: float = 4) -> None:
     for process in ours:
         _signal(process, kill=False)
     psutil.wait_procs(ours, timeout=grace_s)
-    while left := processes_of(folder):  # those that resist, and those begun meanwhile
+    for _ in range(KILL_ROUNDS):
+        left = processes_of(folder)  # those that resist, and those begun meanwhile
         for process in left:
             _signal(process, kill=True)
         psutil.wait_procs(left, timeout=1)
@@ -141,13 +143,14 @@ def stop(folder: Path, grace_s: float = 4) -> None:
 
 
 def processes_of(folder: Path) -> list[psutil.Process]:
-    """The cluster's processes, known by their environment: those whose parent died first have
-    become somebody else's children."""
+    """The cluster's processes, known by their environment or their open files: those whose parent
+    died first have become somebody else's children, and a title of Ray's overwrites the former."""
     found: list[psutil.Process] = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             marked = process.environ().get(FOLDER_VARIABLE, "").startswith(f"{folder}/")
-            if marked and process.pid != os.getpid():
+            holds = (Path(file.path).is_relative_to(folder) for file in process.open_files())
+            if process.pid != os.getpid() and (marked or any(holds)):
                 found.append(process)
     return found
 

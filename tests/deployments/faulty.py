@@ -4,10 +4,10 @@ words that reach it."""
 import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import ray
 from ray import serve
 
 from audio.pcm import Audio
@@ -15,24 +15,24 @@ from conversation.fallbacks import FailureClass
 from conversation.history import Message
 from ingress.backends import BackendError, RecordingOptions, ReplyOptions, Segment, Speech, Word
 
+READ_WITHIN_S = 60
 
-@ray.remote(num_cpus=0)
+
 class Ledger:
-    """What happened inside the replicas, so that a test can wait for it."""
+    """What happened inside the replicas, so that a test can wait for it: a file for each entry,
+    since what a cancelled request asks of Ray is cancelled with it."""
 
-    def __init__(self) -> None:
-        self._changed = asyncio.Condition()
-        self._entries: list[str] = []
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
 
-    async def write(self, entry: str) -> None:
-        async with self._changed:
-            self._entries.append(entry)
-            self._changed.notify_all()
+    def write(self, entry: str) -> None:
+        (self._folder / entry).touch()
 
     async def read(self, entry: str) -> None:
-        """Return once the entry is there."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: entry in self._entries)
+        """Return once the entry is there. Raises TimeoutError after `READ_WITHIN_S`."""
+        async with asyncio.timeout(READ_WITHIN_S):
+            while not (self._folder / entry).exists():  # noqa: ASYNC110 - another process writes it
+                await asyncio.sleep(0.01)
 
 
 @serve.deployment(
@@ -42,7 +42,7 @@ class Ledger:
     ray_actor_options={"num_cpus": 0.1},
 )
 class Faulty:
-    def __init__(self, ledger: Any) -> None:
+    def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
     async def transcribe(
@@ -93,7 +93,7 @@ class Faulty:
 
     async def _hang(self, entry: str) -> None:
         try:
-            self._ledger.write.remote(f"{entry} begun")  # not awaited: that would be cancelled
+            self._ledger.write(f"{entry} begun")
             await asyncio.Event().wait()
         finally:
-            self._ledger.write.remote(f"{entry} cancelled")
+            self._ledger.write(f"{entry} cancelled")

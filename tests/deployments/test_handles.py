@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -47,9 +48,9 @@ SPEECH = Audio(np.arange(80, dtype=np.int16), 8_000)
 
 
 @pytest.fixture(scope="module")
-def faulty(ray_cluster: int) -> Iterator[SimpleNamespace]:
+def faulty(ray_cluster: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
     """The deployment's handle, and the ledger of what happened inside."""
-    ledger = Ledger.remote()
+    ledger = Ledger(tmp_path_factory.mktemp("ledger"))
     handle = serve.run(Faulty.bind(ledger), name="faulty", route_prefix=None)
     yield SimpleNamespace(handle=handle, ledger=ledger)
     serve.delete("faulty")
@@ -107,9 +108,9 @@ async def test_recordings_and_voices_arrive_whole(faulty: Any) -> None:
 async def test_a_recording_that_nobody_waits_for_is_given_up(faulty: Any) -> None:
     segments = recorded(faulty, "hang:recording")
     await anext(segments)
-    await faulty.ledger.read.remote("recording begun")
+    await faulty.ledger.read("recording begun")
     await segments.aclose()  # type: ignore[attr-defined]
-    await asyncio.wait_for(faulty.ledger.read.remote("recording cancelled"), LONG_S)
+    await faulty.ledger.read("recording cancelled")
 
 
 @pytest.mark.serve
@@ -175,8 +176,8 @@ async def test_a_replica_killed_within_a_reply_is_the_networks(faulty: Any) -> N
 async def test_closing_a_reply_cancels_it_in_the_replica(faulty: Any) -> None:
     async with aclosing(reply(faulty, "hang:closed")) as pieces:  # type: ignore[type-var]
         await anext(pieces)
-        await faulty.ledger.read.remote("closed begun")
-    await asyncio.wait_for(faulty.ledger.read.remote("closed cancelled"), LONG_S)
+        await faulty.ledger.read("closed begun")
+    await faulty.ledger.read("closed cancelled")
 
 
 @pytest.mark.serve
@@ -193,11 +194,11 @@ async def test_cancelling_a_task_cancels_its_request(faulty: Any, role: str) -> 
         "synthesize": lambda: spoken(faulty, f"hang:{role}"),
     }[role]
     task = asyncio.create_task(request())
-    await faulty.ledger.read.remote(f"{role} begun")
+    await faulty.ledger.read(f"{role} begun")
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await asyncio.wait_for(faulty.ledger.read.remote(f"{role} cancelled"), LONG_S)
+    await faulty.ledger.read(f"{role} cancelled")
 
 
 @pytest.mark.serve
@@ -216,19 +217,19 @@ async def test_a_missed_deadline_is_a_timeout_and_cancels(faulty: Any) -> None:
             await request
         assert caught.value.failure is FailureClass.TIMEOUT
     for entry in ("late", "late transcript", "late chat", "late speech"):
-        await asyncio.wait_for(faulty.ledger.read.remote(f"{entry} cancelled"), LONG_S)
+        await faulty.ledger.read(f"{entry} cancelled")
 
 
 @pytest.mark.serve
-async def test_a_full_queue_is_a_rate_limit(ray_cluster: int) -> None:
-    ledger = Ledger.remote()
+async def test_a_full_queue_is_a_rate_limit(ray_cluster: int, tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
     narrow = Faulty.options(
         name="Narrow", num_replicas=1, max_ongoing_requests=1, max_queued_requests=1
     )
     handle = serve.run(narrow.bind(ledger), name="narrow", route_prefix=None)
     full = SimpleNamespace(handle=handle, ledger=ledger)
     running = asyncio.create_task(transcribe(full, "hang:first"))
-    await ledger.read.remote("first begun")
+    await ledger.read("first begun")
     others = [asyncio.create_task(transcribe(full, "en")) for _ in range(3)]
     done, _ = await asyncio.wait(others, return_when=asyncio.FIRST_COMPLETED, timeout=LONG_S)
     refused = done.pop().exception()

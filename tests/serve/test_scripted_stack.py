@@ -180,19 +180,3 @@ async def test_ctrl_c_ends_an_open_call_and_every_process(tmp_path: Path):
         left = [title_of(one) for one in ours if one.is_running() and title_of(one)]
         assert not left
         assert stack.printed.splitlines()[-1].startswith("stop ")
-
-
-@pytest.mark.parametrize(
-    ("until", "number"),
-    [("ray  ", signal.SIGINT), ("HAProxy", signal.SIGINT), ("HAProxy", signal.SIGTERM),
-     ("Parley is ready", signal.SIGHUP), ("Parley is ready", signal.SIGTERM)],
-)  # fmt: skip
-def test_every_way_to_stop_at_every_stage_leaves_no_process(tmp_path: Path, until, number):
-    with running(CONFIG, tmp_path / "log", until=until) as stack:
-        ours = stack.processes()
-        assert stack.stop(number) < STOP_WITHIN_S
-        assert stack.process.returncode == 0, stack.printed
-        left = [title_of(one) for one in ours if one.is_running() and title_of(one)]
-        assert not left
-        assert "Traceback" not in stack.printed
-        assert stack.printed.splitlines()[-1].startswith("stop ")
