@@ -5,6 +5,7 @@ The file is a stranger's, so FFmpeg may open nothing but it: no playlist, no add
 
 import io
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import av
@@ -62,7 +63,8 @@ def _pieces(file: bytes, rate_hz: int) -> Iterator[Samples]:
                 yield from (fitting.to_ndarray().reshape(-1) for fitting in fit.resample(frame))
         except (FFmpegError, ValueError):
             pass  # broken from here on: what came before it is heard
-        yield from (fitting.to_ndarray().reshape(-1) for fitting in fit.resample(None))
+        with suppress(FFmpegError, ValueError):  # a rate or channels that nobody can convert
+            yield from (fitting.to_ndarray().reshape(-1) for fitting in fit.resample(None))
 
 
 def _said(error: FFmpegError | ValueError) -> str:

@@ -30,6 +30,10 @@ class Readiness:
         self.ready = asyncio.Event()
         self.voices: tuple[str, ...] = ()
 
+    def ready_part(self, part: str) -> bool:
+        """Whether one of `PARTS` has answered."""
+        return part not in self.waiting_for
+
     async def within(self, seconds: float) -> bool:
         """Wait until ready, for so long at most."""
         try:

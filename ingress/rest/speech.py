@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from audio.encoding import MEDIA_TYPES, encoder_of
 from audio.pcm import Samples
@@ -18,6 +18,7 @@ from conversation.phrases import PhraseStream
 from ingress.backends import Voice, closing
 from ingress.replica import Replica
 from ingress.rest.asking import Asking, asking
+from ingress.rest.bodies import portable
 from ingress.rest.errors import ASKING_A_MODEL, ApiError, errors_of
 from ingress.rest.streaming import EVENTS, begun, event, events, sound
 
@@ -47,6 +48,8 @@ class SpeechRequest(BaseModel):
     response_format: Literal["mp3", "opus", "aac", "flac", "wav", "pcm"] = "mp3"
     speed: Annotated[float, Field(ge=0.5, le=2)] = 1.0
     stream_format: Literal["audio", "sse"] = "audio"
+
+    _portable = model_validator(mode="before")(portable)
 
 
 class AudioVoice(BaseModel):
@@ -98,7 +101,9 @@ def known_voices(replica: Replica) -> tuple[str, ...]:
 
 def voice_of(replica: Replica, wanted: str | VoiceId) -> str:
     """The voice to ask the synthesizer for. Raises ApiError 400 for one that it does not have;
-    where it tells none, it says so itself."""
+    where it tells none, it says so itself. Raises ApiError 503 while it has not told any yet."""
+    if not replica.readiness.ready_part("synthesizer"):
+        raise ApiError(503, "still loading: synthesizer", code="loading")
     name = wanted.id if isinstance(wanted, VoiceId) else wanted
     default = replica.stack.agents[replica.stack.default_agent].voice
     if not name or not replica.voices:

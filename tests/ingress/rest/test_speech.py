@@ -12,8 +12,8 @@ import soundfile
 from audio.decoding import decoded
 from conversation.fallbacks import FailureClass
 from ingress.backends import BackendError
-from tests.ingress.rest.app import raw_post, served, strict
-from tests.ingress.server import TIMEOUT_S
+from tests.ingress.rest.app import built, raw_post, served, strict
+from tests.ingress.server import TIMEOUT_S, serving
 
 TEXT = "This is a sentence of eight words here. And another one follows it at once."
 SECONDS = 15 * 0.06
@@ -112,6 +112,24 @@ def test_a_field_that_does_not_fit_is_named(body, param):
         assert found.status_code == 400
         assert found.json()["error"]["param"] == param
         assert not engines.asked
+
+
+@pytest.mark.parametrize("voice", ['"\\ud800"', '{"id": "\\ud800"}'])
+def test_half_of_a_surrogate_pair_is_no_voice(voice):
+    with served(tts={"engine": "scripted", "voices": []}) as (client, engines):
+        json_type = {"Content-Type": "application/json"}
+        body = f'{{"input": "Hi.", "voice": {voice}}}'
+        found = client.post("/v1/audio/speech", content=body, headers=json_type)
+        assert found.status_code == 400
+        assert not engines.asked
+
+
+def test_while_the_synthesizer_loads_no_voice_is_called_wrong():
+    app, engines = built()
+    engines.failure = BackendError(FailureClass.SERVER, "loading")
+    with serving(app) as client:
+        found = client.post("/v1/audio/speech", json={"input": "Hi.", "voice": "alloy"})
+        assert (found.status_code, found.json()["error"]["code"]) == (503, "loading")
 
 
 def test_a_failure_before_the_first_sound_has_a_status():

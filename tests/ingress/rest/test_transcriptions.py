@@ -102,10 +102,10 @@ def test_any_common_format_is_read(form):
         assert engines.asked[-1][0].seconds == pytest.approx(2, abs=0.1)
 
 
-def wav_of(samples: np.ndarray, rate_hz: int = 16_000) -> bytes:
+def wav_of(samples: np.ndarray, rate_hz: int = 16_000, channels: int = 1) -> bytes:
     file = io.BytesIO()
     with wave.open(file, "wb") as out:
-        out.setnchannels(1)
+        out.setnchannels(channels)
         out.setsampwidth(2)
         out.setframerate(rate_hz)
         out.writeframes(samples.astype("<i2").tobytes())
@@ -130,6 +130,8 @@ def test_silence_is_no_error():
         b"RIFF",
         WAV[:44],
         wav_of(np.zeros(0)),
+        wav_of(np.zeros(16_000), channels=200),
+        wav_of(np.zeros(16_000), rate_hz=2**31 - 1),
         b"This is a letter and no sound. " * 100,
         b"\x89PNG\r\n\x1a\n" + bytes(1_000),
         b"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n" + str(PATH).encode(),
