@@ -29,7 +29,7 @@ from deployments.terminal import Terminal, ready_lines
 
 POLL_S = 0.5
 SIGNALS_POLL_S = 0.1
-END_CALLS_S = 3.0
+END_CALLS_S = 5.0
 HOPELESS = (FailureClass.INVALID, FailureClass.AUTH)
 FAILED = ("DEPLOY_FAILED", "UNHEALTHY")
 

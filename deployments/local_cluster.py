@@ -6,10 +6,10 @@ Importing this module must not import ray.serve: Serve reads its environment whe
 
 import logging
 import os
+import random
 import shutil
 import socket
 import tempfile
-import threading
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -29,14 +29,20 @@ FOLDER_VARIABLE = "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC"
 DIRECT_PORTS = 200  # a replica of the ingress listens on one of its own; one in use is passed over
 
 
+QUIET_PORTS = range(10_000, 32_768)
+"""Below those that Linux gives to whoever asks for any (ip_local_port_range): Ray's processes would
+take them before they are used."""
+
+
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody on loopback listens on at this moment, all different."""
+    """Ports that nobody listens on at this moment, all different."""
     with ExitStack() as sockets:
         found: list[int] = []
-        for _ in range(count):
-            one = sockets.enter_context(socket.socket())
-            one.bind(("127.0.0.1", 0))
-            found.append(one.getsockname()[1])
+        while len(found) < count:
+            one, port = sockets.enter_context(socket.socket()), random.choice(QUIET_PORTS)
+            with suppress(OSError):
+                one.bind(("", port))
+                found.append(port)
         return found
 
 
@@ -73,8 +79,7 @@ def haproxy_files(folder: Path) -> dict[str, str]:
 def ports() -> dict[str, str]:
     """Ports that no other stack on this machine shares."""
     metrics, stats, fallback, fallback_grpc, some = free_ports(5)
-    # Below the range that the system gives to outgoing connections, so that they do not meet.
-    direct = 10_000 + some % 10_000
+    direct = 10_000 + some % 10_000  # and those for gRPC above it: all of them quiet ones
     return {
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(metrics),
         "RAY_SERVE_HAPROXY_STATS_PORT": str(stats),
@@ -96,6 +101,7 @@ def local_cluster(longest_call_s: float) -> Generator[str]:
         yield start(folder, longest_call_s)
     finally:
         stop(folder)
+        ray.shutdown()
 
 
 def new_folder() -> Path:
@@ -126,11 +132,11 @@ def start(folder: Path, longest_call_s: float) -> str:
 
 def stop(folder: Path, grace_s: float = 4) -> None:
     """End the cluster's processes, politely for `grace_s`; HAProxy outlives its Ray actor
-    otherwise, and would keep the port. A cluster that is still starting ends, too."""
+    otherwise, and would keep the port. A cluster that is still starting ends, too.
+
+    Ray's client is left as it is: whoever asks it after `ray.shutdown` looks for another cluster,
+    or starts one."""
     ours = processes_of(folder)
-    polite = threading.Thread(target=ray.shutdown, daemon=True)
-    polite.start()
-    polite.join(grace_s)
     for process in ours:
         _signal(process, kill=False)
     psutil.wait_procs(ours, timeout=grace_s)

@@ -1,17 +1,11 @@
 """One Ray for all tests of this folder that need it: its own, in its own temporary folder."""
 
-import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
 
 import pytest
 
-
-def free_port() -> int:
-    with closing(socket.socket()) as listening:
-        listening.bind(("127.0.0.1", 0))
-        return listening.getsockname()[1]
+from deployments.local_cluster import free_ports
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +22,7 @@ def ray_cluster() -> Iterator[int]:
         environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
         environment.setenv("RAY_worker_niceness", "0")  # of 15: beside other tests it got no turn
         environment.delenv("RAY_SERVE_ENABLE_HA_PROXY", raising=False)
-        port = free_port()
+        (port,) = free_ports(1)
         ray.init("local", num_cpus=8, _temp_dir=folder, include_dashboard=False)
         serve.start(http_options={"host": "127.0.0.1", "port": port})
         yield port

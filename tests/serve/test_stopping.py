@@ -31,16 +31,22 @@ def left_of(processes: list[psutil.Process]) -> list[str]:
     return [title_of(one) for one in processes if one.is_running() and title_of(one)]
 
 
+def sessions() -> set[Path]:
+    """Of clusters without a folder of their own."""
+    return set(Path("/tmp/ray").glob("session_2*"))
+
+
 def heads_of(stack: Stack) -> list[psutil.Process]:
     """The process that knows of all others, as Ray starts it first."""
     return [one for one in stack.processes() if title_of(one).split()[0].endswith("gcs_server")]
 
 
 def stops_cleanly(stack: Stack, number: int) -> None:
-    ours = stack.processes()
+    ours, others = stack.processes(), sessions()
     assert stack.stop(number) < STOP_WITHIN_S
     assert stack.process.returncode == 0, stack.printed
     assert not left_of(ours)
+    assert sessions() == others, "it started another cluster"
     assert "Traceback" not in stack.printed
     assert stack.printed.splitlines()[-1].startswith("stop ")
 
