@@ -5,7 +5,7 @@ that is longer than the network's side takes does not come here, and ends the co
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
@@ -25,11 +25,13 @@ from ingress.protocols.outputs import Answer
 from ingress.protocols.realtime import items
 from ingress.protocols.realtime.errors import Body, Refused, checked
 from ingress.protocols.realtime.exchange import Exchange, new_id
+from ingress.protocols.realtime.messages import APPEND, check_bounds, parsed
 from ingress.protocols.realtime.settings import Overrides
 from ingress.protocols.realtime.sound import LEAST_COMMIT_S
 
-MAX_NESTING = 100
-"""What a client has sent it may be sent back, and orjson writes no more than 254 levels."""
+MAX_ITEMS_BYTES = 2_000_000
+"""Of the items that a client has added and not deleted, as JSON: some 500,000 tokens, more than our
+models take, and as much as one session may hold of a replica's memory."""
 
 Decoded = Audio | Event | Input | Answer
 
@@ -77,7 +79,7 @@ class Incoming:
         self._exchange, self._in_events = exchange, sound_in_events
         self._does: Mapping[str, Callable[[Body], Iterator[Decoded]]] = {
             "session.update": self._update,
-            "input_audio_buffer.append": self._append,
+            APPEND: self._append,
             "input_audio_buffer.commit": self._commit,
             "input_audio_buffer.clear": self._take_back,
             "output_audio_buffer.clear": self._clear_sound,
@@ -95,6 +97,7 @@ class Incoming:
             event = parsed(message)
             given = event.get("event_id")
             event_id = given if isinstance(given, str) else None
+            check_bounds(event, len(message))
             yield from self._act(event)
         except Refused as refused:
             yield Answer(refused.event(event_id))
@@ -155,13 +158,24 @@ class Incoming:
                 code="invalid_tool_call_id",
                 param="item.call_id",
             )
+        body = items.shape(item_id, kind, message, "incomplete" if message.cut_off else "completed")
+        size = self._size(body)
         call_id = message.calls[0].call_id if message.calls else ""
-        shown.know(item_id, kind, call_id=call_id)
-        status = "incomplete" if message.cut_off else "completed"
-        body = items.shape(item_id, kind, message, status)
+        shown.know(item_id, kind, call_id=call_id, given_bytes=size)
         behind = None if after == "root" else after
         yield ItemAdded(message, behind)
         yield Answer({"type": "conversation.item.added", "previous_item_id": behind, "item": body})
+
+    def _size(self, item: Body) -> int:
+        """In bytes, if there is room for it."""
+        size = len(orjson.dumps(item))
+        if self._exchange.items.given_bytes + size > MAX_ITEMS_BYTES:
+            raise Refused(
+                f"with this, the items that were added would have more than {MAX_ITEMS_BYTES} "
+                "bytes together: make room by conversation.item.delete",
+                param="item",
+            )
+        return size
 
     def _check_place(self, item_id: str, after: str) -> None:
         if after and after != "root" and after not in self._exchange.items:
@@ -250,29 +264,6 @@ class Incoming:
             response.cancelled = True
         yield ReplyCancelled()
         yield Answer({"type": "response.cancel", "response_ids": [one.id for one in main]})
-
-
-def parsed(message: str | bytes) -> Body:
-    """Raises Refused."""
-    if isinstance(message, bytes):
-        raise Refused("a binary frame: client events are JSON in text frames")
-    try:
-        event = orjson.loads(message)
-    except orjson.JSONDecodeError as error:
-        raise Refused(f"not JSON: {error}", code="invalid_json") from None
-    if not isinstance(event, dict):
-        raise Refused("not a JSON object", code="invalid_json")
-    if not _within(event, MAX_NESTING):
-        raise Refused(f"nested more than {MAX_NESTING} deep", code="invalid_json")
-    return cast(Body, event)
-
-
-def _within(value: Any, levels: int) -> bool:
-    """Whether a JSON value is nested no deeper."""
-    if not isinstance(value, dict | list):
-        return True
-    inner = cast(Body, value).values() if isinstance(value, dict) else cast(list[Any], value)
-    return levels > 0 and all(_within(one, levels - 1) for one in inner)
 
 
 def _read(item: Body) -> Any:

@@ -14,6 +14,9 @@ class Items:
         self._reserved: set[str] = set()  # of `_order`: not shown yet
         self._status: dict[str, Status] = {}  # of the responses' own
         self._calls: dict[str, str] = {}  # tool call → its item
+        self._given: dict[str, int] = {}  # what the client has added → its bytes
+        self.given_bytes = 0
+        """What the client has added, and is still there, has together."""
 
     def __contains__(self, item: object) -> bool:
         return item in self._known
@@ -24,13 +27,18 @@ class Items:
     def status(self, item: str) -> Status:
         return self._status.get(item, "completed")
 
-    def know(self, item: str, kind: Kind, *, call_id: str = "") -> None:
+    def know(self, item: str, kind: Kind, *, call_id: str = "", given_bytes: int = 0) -> None:
+        """`given_bytes`: what it takes, if the client has added it."""
         self._known[item] = kind
+        if given_bytes:
+            self._given[item] = given_bytes
+            self.given_bytes += given_bytes
         if kind == "call":
             self._calls[call_id] = item
 
     def forget(self, item: str) -> None:
         del self._known[item]
+        self.given_bytes -= self._given.pop(item, 0)
         self._calls = {call: its for call, its in self._calls.items() if its != item}
 
     def called(self, call_id: str) -> bool:

@@ -20,8 +20,9 @@ WireFormat = Pcm | MuLaw | ALaw
 HEARD_HZ = 16_000
 """What a caller is heard at: Silero and Whisper were trained on it."""
 
-PIECE_SAMPLES = HEARD_HZ // 10
-"""A longer message is heard in pieces: an utterance's sound is kept only until the next one."""
+PIECES_A_SECOND = 10
+"""A longer message is heard in pieces: an utterance's sound is kept only until the next one, and
+other calls come between."""
 
 LEAST_COMMIT_S = 0.1
 """OpenAI's: an utterance committed by hand has at least so much sound."""
@@ -75,10 +76,12 @@ class SoundIn:
 
     def decode(self, audio: str) -> Iterator[Audio]:
         """The sound of an `append`, int16 mono at 16 kHz. Raises Refused."""
-        samples = self._resampler.push(self._decoded(audio))
-        self._samples += len(samples)
-        for at in range(0, len(samples), PIECE_SAMPLES):
-            yield Audio(samples[at : at + PIECE_SAMPLES], HEARD_HZ)
+        samples, piece = self._decoded(audio), rate_of(self._kind) // PIECES_A_SECOND
+        for at in range(0, len(samples), piece):
+            heard = self._resampler.push(samples[at : at + piece])
+            self._samples += len(heard)
+            if len(heard):
+                yield Audio(heard, HEARD_HZ)
 
     def _decoded(self, audio: str) -> Samples:
         try:
