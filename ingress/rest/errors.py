@@ -20,6 +20,7 @@ from starlette.exceptions import HTTPException
 from conversation.fallbacks import FailureClass
 from ingress.backends import BackendError
 from ingress.call_log import logger
+from ingress.locations import location
 
 INVALID, SERVER, LIMITED = "invalid_request_error", "server_error", "rate_limit_error"
 
@@ -119,10 +120,13 @@ def of_backend(error: BackendError) -> ApiError:
     return ApiError(status, error.detail, code=error.failure.value, headers=wait)
 
 
-def of_validation(errors: Sequence[Any]) -> ApiError:
+def of_validation(errors: Sequence[Any], body: Any) -> ApiError:
     """The first field that does not fit, by its path."""
     first = errors[0]
-    path = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
+    part, *place = first["loc"]
+    if part == "body" and isinstance(body, dict | list):
+        place = location({**first, "loc": place}, body)
+    path = ".".join(map(str, place))
     if first["type"] == "json_invalid":
         return ApiError(400, f"the body is no JSON: {first['ctx']['error']}", code="invalid_json")
     code = "missing_required_parameter" if first["type"] == "missing" else "invalid_value"
@@ -158,7 +162,7 @@ def install_errors(app: FastAPI) -> None:
         raised = cast(RequestValidationError, error)
         if not request.url.path.startswith("/v1/"):
             return await request_validation_exception_handler(request, raised)
-        return error_response(of_validation(raised.errors()))
+        return error_response(of_validation(raised.errors(), raised.body))
 
     app.add_exception_handler(BackendError, told)
     app.add_exception_handler(HTTPException, refused)

@@ -1,9 +1,10 @@
 """What a client is told when it asks for something that cannot be: the connection stays open."""
 
-from collections.abc import Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+
+from ingress.locations import location
 
 Body = dict[str, Any]
 """A JSON object on the wire."""
@@ -37,22 +38,8 @@ def checked(model: type[Model], value: Any, path: str = "") -> Model:
         return model.model_validate(value)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-    param = ".".join([*([path] if path else []), *_place(first["loc"], value)])
+    param = ".".join([*([path] if path else []), *location(first, value)])
     if first["type"] == "missing":
         raise Refused(f"{param} is missing", code="missing_required_parameter", param=param)
     wrong = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
     raise Refused(f"{param or 'the event'}: {wrong}", param=param or None)
-
-
-def _place(location: Sequence[str | int], value: Any) -> list[str]:
-    """Pydantic's location without the names of union members, which are not on the wire."""
-    place: list[str] = []
-    for number, step in enumerate(location, 1):
-        if isinstance(value, list) and isinstance(step, int):
-            value = cast(list[Any], value)[step]
-        elif isinstance(value, dict) and (step in value or number == len(location)):
-            value = cast(Body, value).get(str(step))
-        else:
-            continue
-        place.append(str(step))
-    return place

@@ -162,6 +162,30 @@ def test_what_is_no_event_is_told_and_forgiven(raw, says):
         ),
         (
             "response.create",
+            {"response": {"tool_choice": {"type": "mcp", "server": "x"}}},
+            "invalid_value",
+            "response.tool_choice",
+        ),
+        (
+            "response.create",
+            {"response": {"audio": {"output": {"voice": {"name": "x"}}}}},
+            "invalid_value",
+            "response.audio.output.voice",
+        ),
+        (
+            "response.create",
+            {"response": {"max_output_tokens": {}}},
+            "invalid_value",
+            "response.max_output_tokens",
+        ),
+        (
+            "response.create",
+            {"response": {"tools": [{"type": "function"}]}},
+            "missing_required_parameter",
+            "response.tools.0.name",
+        ),
+        (
+            "response.create",
             {"response": {"input": [{"type": "item_reference", "id": "x"}]}},
             "invalid_value",
             "response.input",

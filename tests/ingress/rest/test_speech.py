@@ -103,7 +103,8 @@ def test_where_no_voices_are_told_the_synthesizer_says_which_it_does_not_know():
         ({"input": "Hi.", "response_format": "midi"}, "response_format"),
         ({"input": "Hi.", "speed": 9}, "speed"),
         ({"input": "Hi.", "stream_format": "video"}, "stream_format"),
-        ({"input": "Hi.", "voice": 7}, "voice.str"),
+        ({"input": "Hi.", "voice": 7}, "voice"),
+        ({"input": "Hi.", "voice": {"name": "x"}}, "voice"),
     ],
 )
 def test_a_field_that_does_not_fit_is_named(body, param):
