@@ -194,6 +194,7 @@ class Incoming:
     def _delete(self, event: Body) -> Iterator[Decoded]:
         item = self._named(checked(Named, event), "delete")
         self._exchange.items.forget(item)
+        self._cut_off(item)
         yield ItemDeleted(item)
         yield Answer({"type": "conversation.item.deleted", "item_id": item})
 
@@ -210,10 +211,16 @@ class Incoming:
                 code="item_truncate_invalid_item_id",
                 param="item_id",
             )
+        self._cut_off(item)
         yield ItemTruncated(item, truncate.audio_end_ms / 1_000)
         place = {"item_id": item, "content_index": truncate.content_index}
         end = {"audio_end_ms": truncate.audio_end_ms}
         yield Answer({"type": "conversation.item.truncated", **place, **end})
+
+    def _cut_off(self, item: str) -> None:
+        """What is being spoken ends when its item is cut or deleted."""
+        for response in self._exchange.main:
+            response.cancelled = response.cancelled or response.item == item
 
     def _named(self, named: Named, verb: str) -> str:
         if named.item_id not in self._exchange.items:

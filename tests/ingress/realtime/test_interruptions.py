@@ -100,8 +100,24 @@ async def test_deleted_while_it_is_spoken() -> None:
         await peer.sent("error")
     assert peer.errors[0]["code"] == "item_retrieve_invalid_item_id"
     assert peer.errors[0]["event_id"] == "rci_1"
-    assert peer.of("response.done")[0]["response"]["status"] == "cancelled"
+    details = peer.of("response.done")[0]["response"]["status_details"]
+    assert details == {"type": "cancelled", "reason": "client_cancelled"}
     assert peer.history == [("user", "hello")]
+
+
+async def test_truncated_while_it_is_spoken() -> None:
+    async with speaking() as peer:
+        peer.write("hello", id="mine")
+        peer.send("response.create")
+        item = (await peer.sent("response.output_item.added"))["item"]["id"]
+        await peer.sent("response.output_audio.delta", 2)
+        peer.send("conversation.item.delete", item_id="mine")  # which ends nothing
+        peer.send("conversation.item.truncate", item_id=item, content_index=0, audio_end_ms=0)
+        done = (await peer.sent("response.done"))["response"]
+        peer.send("response.create")
+        await peer.sent("response.created", 2)
+    assert done["status_details"] == {"type": "cancelled", "reason": "client_cancelled"}
+    assert not peer.errors
 
 
 async def test_a_reply_waits_until_the_one_before_was_heard() -> None:
