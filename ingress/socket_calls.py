@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 
 from fastapi import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocketState
 
 from ingress.call_log import CallLog
 from ingress.metrics import Metrics
@@ -56,7 +57,9 @@ class SocketCall:
             self._close = GOING_AWAY if message.reason == SERVER_STOPS else NORMAL, message.reason
             return
         assert isinstance(message, str)
-        await self._socket.send_text(message)
+        if self._socket.application_state is not WebSocketState.DISCONNECTED:
+            with suppress(WebSocketDisconnect):  # the peer has gone: `messages` ends
+                await self._socket.send_text(message)
 
 
 def shortened(reason: str) -> str:

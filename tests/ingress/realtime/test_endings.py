@@ -1,9 +1,17 @@
 """What a client is told when we end its call, and how its socket closes."""
 
+import asyncio
+import logging
+from functools import partial
+
 import pytest
+from fastapi import WebSocket
 
 from configs.agents import Agent, Limits
+from ingress.call_log import CallLog
 from ingress.protocols.outputs import SERVER_STOPS, Closed
+from ingress.realtime import hold
+from ingress.socket_calls import SocketCall
 from tests.ingress.realtime.peer import Peer
 from tests.ingress.realtime.test_route import app_of, connected
 from tests.ingress.server import Socket, serving
@@ -51,3 +59,33 @@ def test_the_close_code_tells_who_may_come_back():
                 assert socket.closed() == (code, reason)
             while app.state.admission.active:
                 pass
+
+
+async def test_who_goes_while_something_is_being_sent_has_hung_up(caplog):
+    """uvicorn ends both then, what waits for a message and what waits for room."""
+    caplog.set_level(logging.INFO)
+    blocked, gone = asyncio.Event(), asyncio.Event()
+    came = [{"type": "websocket.disconnect", "code": 1006}, {"type": "websocket.connect"}]
+
+    async def receive():
+        if len(came) == 1:
+            await gone.wait()
+        return came.pop()
+
+    async def send(message):
+        if message["type"] == "websocket.send":
+            blocked.set()
+            await gone.wait()
+            raise OSError
+
+    socket = WebSocket({"type": "websocket"}, receive, send)
+    await socket.accept()
+    peer = Peer()
+    line = SocketCall(socket, peer.replica.metrics, CallLog("sess_1"))
+    answering = asyncio.create_task(line.answer(partial(hold, peer.call)))
+    await blocked.wait()
+    peer.call.end("hung up by request")  # more to send, to a socket that has failed by then
+    gone.set()
+    await answering
+    assert peer.replica.metrics.of("parley_calls_total") == [{"outcome": "completed"}]
+    assert "ended" in caplog.text and "disconnected" not in caplog.text
