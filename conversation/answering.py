@@ -65,7 +65,8 @@ def take(state: Conversation, said: tuple[Message, ...]) -> Step:
         return answering, commands
     limit, text = state.policy.max_queued_turns, joined(said)
     if limit and len(queued.queued) > limit:
-        return state, (Note("queue_full", text),)
+        kept = asked(state, said) if state.policy.by_items else state
+        return replace(kept, answering=state.answering), (Note("queue_full", text),)
     return queued, (Note("queued", text),)
 
 
@@ -202,8 +203,9 @@ def _written(state: Conversation) -> Conversation:
 
 
 def _played_out(state: Conversation) -> Step:
-    """Without marks, this is when the turn was heard."""
-    if not state.policy.by_items:
+    """Without marks, this is when the turn was heard. One that has only run dry may be in the
+    middle of a phrase."""
+    if not state.policy.by_items or not state.written:
         return state, ()
     return settle(replace(state, heard=len(state.sent), active_s=state.now_s))
 

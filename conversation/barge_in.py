@@ -33,8 +33,9 @@ def hold(state: Conversation) -> Step:
 
 def passing(state: Conversation, text: str) -> bool:
     """Whether words spoken over the agent leave it the floor. Before any of it was heard, there is
-    nothing that a backchannel could accompany."""
-    if state.phase != "replying":
+    nothing that a backchannel could accompany; a peer that names items has been shown every
+    utterance as one."""
+    if state.phase != "replying" or state.policy.by_items:
         return False
     policy = state.policy
     least_words = policy.interruption_min_words if policy.interruptible else 1

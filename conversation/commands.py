@@ -138,6 +138,15 @@ class TellTranscript:
 
 
 @dataclass(frozen=True, slots=True)
+class TellBegun:
+    """A reply is to be seen as begun, though it will have nothing in it."""
+
+    turn: int
+    item: str
+    wish: Wish
+
+
+@dataclass(frozen=True, slots=True)
 class TellItem:
     """What the conversation holds of an item: None where it holds nothing."""
 
@@ -196,6 +205,7 @@ Command = (
     | TellStarted
     | TellStopped
     | TellTranscript
+    | TellBegun
     | TellItem
     | FallBack
     | Note

@@ -27,7 +27,8 @@ class Message:
 
     `item` names the message where the protocol names items. `calls` are tools that the assistant
     calls, in a message without text; one of role `tool` is the answer to `call_id`. `phrases` is
-    the speech that was made of it, by which it may be cut off once more, later.
+    the speech that was made of it, by which it may be cut off once more, later; the `whole` of it,
+    or as far as it had come when it was interrupted.
     """
 
     role: Role
@@ -37,6 +38,7 @@ class Message:
     call_id: str = ""
     item: str = field(default="", compare=False)
     phrases: tuple[Phrase, ...] = field(default=(), compare=False)
+    whole: bool = field(default=True, compare=False)
 
     @property
     def says(self) -> bool:
@@ -63,12 +65,15 @@ def capped(
     """Drop whole oldest turns until the caps hold (0: unlimited); the newest turn always stays.
 
     A turn begins with a user message; what the agent said before the first of them (a greeting)
-    is a turn of its own. System messages are not part of `messages`.
+    is a turn of its own. System messages stay, and count for nothing: they are instructions.
     """
     turns = _turns(messages)
-    while len(turns) > 1 and _over(turns, max_messages, max_tokens):
-        turns = turns[1:]
-    return tuple(message for turn in turns for message in turn)
+    kept = turns
+    while len(kept) > 1 and _over(kept, max_messages, max_tokens):
+        kept = kept[1:]
+    dropped = turns[: len(turns) - len(kept)]
+    instructions = (one for turn in dropped for one in turn if one.role == "system")
+    return (*instructions, *(message for turn in kept for message in turn))
 
 
 def _turns(messages: Iterable[Message]) -> list[list[Message]]:
@@ -82,7 +87,7 @@ def _turns(messages: Iterable[Message]) -> list[list[Message]]:
 
 
 def _over(turns: Sequence[Sequence[Message]], max_messages: int, max_tokens: int) -> bool:
-    kept = [message for turn in turns for message in turn if message.says]
+    kept = [one for turn in turns for one in turn if one.says and one.role != "system"]
     if max_messages and len(kept) > max_messages:
         return True
     return bool(max_tokens) and sum(map(estimated_tokens, kept)) > max_tokens

@@ -13,7 +13,7 @@ from conversation.events import ItemAdded, ItemAsked, ItemDeleted, ItemTruncated
 from conversation.history import Message
 from conversation.spoken import Phrase, Position, heard_text
 from conversation.state import Conversation, Step
-from conversation.turn_end import discard, drop
+from conversation.turn_end import discard, drop, under_way
 from conversation.understanding import withdraw
 
 ItemEvent = ItemAdded | ItemDeleted | ItemTruncated | ItemAsked
@@ -24,13 +24,14 @@ def rearrange(state: Conversation, event: ItemEvent) -> Step:
         case ItemAdded(message, after):
             return _changed(state, put_behind(state.history, after, message))
         case ItemAsked(item, request):
-            named = (one for one in state.history if one.item == item)
+            named = (one for one in (*under_way(state), *state.history) if one.item == item)
             found = next((one for one in named if one.says or one.phrases), None)
             return state, (TellItem(item, found, request),)
         case ItemDeleted(item):
             state, commands = _spoken_no_more(state, item)
             kept = tuple(one for one in state.history if one.item != item)
-            state, discarded = _changed(state, kept)
+            calls = tuple(call for call in state.calls if call.item != item)
+            state, discarded = _changed(replace(state, calls=calls), kept)
             state, more = withdraw(state, item)
             return state, (*commands, *discarded, *more)
         case ItemTruncated(item, heard_s):
@@ -70,15 +71,16 @@ def truncated(message: Message, heard_s: float) -> Message:
     """The message with the words of its first `heard_s` seconds; one without speech as it is."""
     if not message.phrases:
         return message
-    heard = heard_text(message.phrases, at(message.phrases, heard_s))
-    whole = " ".join(phrase.text for phrase in message.phrases)
-    return replace(message, text=heard, cut_off=heard != whole)
+    heard = heard_text(message.phrases, at(message.phrases, heard_s, whole=message.whole))
+    spoken = " ".join(phrase.text for phrase in message.phrases)
+    return replace(message, text=heard, cut_off=not message.whole or heard != spoken)
 
 
-def at(phrases: Sequence[Phrase], seconds: float) -> Position:
-    """The place `seconds` into a turn's speech: its end for more than there is."""
+def at(phrases: Sequence[Phrase], seconds: float, *, whole: bool) -> Position:
+    """The place `seconds` into a turn's speech: its end for more than there is, which for one that
+    is not `whole` may be in the middle of its last phrase."""
     for number, phrase in enumerate(phrases):
         if seconds < phrase.seconds:
             return Position(number, seconds)
         seconds -= phrase.seconds
-    return Position(len(phrases))
+    return Position(len(phrases)) if whole else Position(len(phrases) - 1, phrases[-1].seconds)

@@ -59,8 +59,8 @@ class Failed:
 @dataclass(frozen=True, slots=True)
 class Segment:
     """A piece of the caller's utterance; `text` is None until it is transcribed. A `tentative` one
-    ends at a pause that may not be the utterance's end; a `dismissed` one was said in passing.
-    `item` is the utterance's."""
+    ends at a pause that may not be the utterance's end; a `dismissed` one was said in passing; an
+    `unasked` one was ended by hand and is not answered by itself. `item` is the utterance's."""
 
     number: int
     item: str = ""
@@ -69,6 +69,7 @@ class Segment:
     failed: Failed | None = None
     tentative: bool = False
     dismissed: bool = False
+    unasked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ class Conversation:
     next_segment: int = 0
     utterances: int = 0  # begun so far
     untold: tuple[Untold, ...] = ()
-    unasked: bool = False  # the last utterance was ended by hand: it is not answered by itself
+    unasked: bool = False  # the last utterance was ended by hand
     queued: tuple[tuple[Message, ...], ...] = ()
     wished: tuple[Wish, ...] = ()  # replies that are asked for, and wait
     asides: int = 0  # begun so far

@@ -28,17 +28,29 @@ def drop(state: Conversation) -> Step:
 def close(state: Conversation, outcome: Outcome) -> Step:
     """Keep what the caller heard of the turn, and retire its number and generation."""
     heard, cut_off = heard_of(state)
-    said = _said(state, heard, cut_off=cut_off) if state.wish.kept else ()
+    said = _said(state, heard, cut_off=cut_off)
     kept = filled(state.history, state.reply_item, said)
     closed = replace(_listening(state), turn=state.turn + 1, history=kept)
     commands: tuple[Command, ...] = (CloseTurn(state.turn, outcome, heard),)
     return replace(closed, generation=state.generation + 1), commands
 
 
+def under_way(state: Conversation) -> tuple[Message, ...]:
+    """The running turn as far as it is there, heard or not."""
+    if state.phase != "replying":
+        return ()
+    text = " ".join(phrase.text for phrase in state.sent)
+    return _said(state, text, cut_off=not state.written)
+
+
 def _said(state: Conversation, heard: str, *, cut_off: bool) -> tuple[Message, ...]:
     """The turn as the history has it: the words, then the tools that were called."""
+    if not state.wish.kept:
+        return ()
     phrases = state.sent if state.policy.by_items and state.wish.spoken else ()
-    words = Message("assistant", heard, cut_off, item=state.reply_item, phrases=phrases)
+    words = Message(
+        "assistant", heard, cut_off, item=state.reply_item, phrases=phrases, whole=state.written
+    )
     calls = (Message("assistant", "", calls=(c,), item=c.item) for c in state.calls)
     shown = heard or (state.policy.by_items and state.sent)
     return ((words,) if shown else ()) + tuple(calls)

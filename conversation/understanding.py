@@ -23,6 +23,7 @@ from conversation.commands import (
     Command,
     Forget,
     Note,
+    TellBegun,
     TellStarted,
     TellStopped,
     TellTranscript,
@@ -62,7 +63,8 @@ def hear(state: Conversation, event: SpeechEvent) -> Step:
                 replace(state, caller_speaks=True, voice_sample=sample)
             )
             state, discarded = discard(state)
-            state, held = hold(state)
+            # A reply that was asked for in the middle of an utterance stands beside it.
+            state, held = (state, ()) if state.policy.by_items else hold(state)
             return state, (*forgotten, *discarded, *held)
         case SpeechSustained():
             state, commands = interrupt(state)
@@ -127,8 +129,12 @@ def _tells(segment: Segment) -> bool:
     return segment.text != "" or segment.failed is not None
 
 
-def _transcribe(state: Conversation, utterance: Utterance, *, tentative: bool = False) -> Step:
-    segment = Segment(state.next_segment, state.utterance_item, utterance, tentative=tentative)
+def _transcribe(
+    state: Conversation, utterance: Utterance, *, tentative: bool = False, unasked: bool = False
+) -> Step:
+    segment = Segment(
+        state.next_segment, state.utterance_item, utterance, tentative=tentative, unasked=unasked
+    )
     state = replace(state, next_segment=segment.number + 1, segments=(*state.segments, segment))
     return state, (Transcribe(segment.number, utterance),)
 
@@ -202,14 +208,14 @@ def _transcript(state: Conversation, utterance: Untold) -> TellTranscript:
 def _ended(state: Conversation, event: SpeechEnded) -> Step:
     tentative = next((one for one in state.segments if one.tentative), None)
     if tentative and event.complete and not tentative.failed:
-        confirmed = replace(tentative, tentative=False)
+        confirmed = replace(tentative, tentative=False, unasked=event.by_hand)
         segments = (confirmed if one is tentative else one for one in state.segments)
         state, told = _tell(replace(state, segments=tuple(segments)))
         state, commands = _resolve(state)
         return state, (*told, *commands)
     state, commands = _forget_tentative(state)
     state, discarded = discard(state)
-    state, asked = _transcribe(state, event.utterance)
+    state, asked = _transcribe(state, event.utterance, unasked=event.by_hand)
     return state, (*commands, *discarded, *asked)
 
 
@@ -230,7 +236,8 @@ def _resolve(state: Conversation) -> Step:
     said = said_in(spoken)
     failed = next((one.failed for one in spoken if one.failed), None)
     state = replace(state, segments=())
-    asks = state.policy.answers and not state.unasked
+    unasked = all(one.unasked for one in spoken) if spoken else state.unasked
+    asks = state.policy.answers and not unasked
     if asks and state.phase == "preparing" and said == state.answering:
         return release(state)
     state, commands = discard(state)
@@ -268,7 +275,10 @@ def _apologise(state: Conversation, failed: Failed) -> Step:
         state, commands = answer_next(state)
         return state, (Note("not_understood", failed.detail), *commands)
     state = begun(state, state.policy.wish, outcome="failed")
-    return fall_back(state, failed.failure, failed.detail)
+    told = (TellBegun(state.turn, state.reply_item, state.wish),)
+    begins = () if state.wish.spoken else told  # there will be no line of it
+    state, commands = fall_back(state, failed.failure, failed.detail)
+    return state, (*begins, *commands)
 
 
 def _nothing(state: Conversation, *, silent: bool) -> Step:

@@ -25,6 +25,7 @@ from conversation.commands import (
     ReplyAside,
     Resume,
     Say,
+    TellBegun,
     TellItem,
     TellStarted,
     TellStopped,
@@ -249,7 +250,7 @@ class Call:
                 self._outbox.forget()
             case Understood() | FallBack() | Note():
                 self._turns.record(command)
-            case TellStarted() | TellStopped() | TellTranscript() | TellItem():
+            case TellStarted() | TellStopped() | TellTranscript() | TellBegun() | TellItem():
                 self._turns.tell(command)
             case _:
                 self._control(command)

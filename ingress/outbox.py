@@ -6,7 +6,18 @@ from collections.abc import Callable
 
 from conversation.spoken import BEGINNING, Position
 from ingress.playout import Playout
-from ingress.protocols.outputs import Clear, Output
+from ingress.protocols.outputs import Clear, Output, Play, ReplySent, ToolCalled
+
+
+def of_turn(output: Output, turn: int) -> bool:
+    """Whether it is speech of a turn, or what stands behind it."""
+    match output:
+        case Play():
+            return True  # there is never that of two
+        case ToolCalled(spoken) | ReplySent(spoken):
+            return spoken == turn
+        case _:
+            return False
 
 
 class Outbox:
@@ -60,8 +71,13 @@ class Outbox:
             self.put(Clear())
 
     def drop(self) -> None:
-        """Fall silent and forget the turn's speech."""
+        """Fall silent and forget the turn's speech, and the end of it that was about to go out: to
+        a peer that takes its time, a turn must not be told as whole that was cut off meanwhile."""
         self.hold(self._now_s())
+        if self.playout:
+            turn = self.playout.turn
+            kept = [output for output in self._ready if not of_turn(output, turn)]
+            self._ready = deque(kept)
         self.playout = None
 
     def forget(self) -> None:

@@ -12,6 +12,7 @@ from conversation.commands import (
     Release,
     Reply,
     Resume,
+    TellBegun,
     TellItem,
     TellStarted,
     TellStopped,
@@ -31,12 +32,13 @@ from ingress.protocols.outputs import (
     FellBack,
     ItemTold,
     Noted,
+    ReplyBegun,
     TurnClosed,
 )
 from ingress.stages import Stages
 
 Record = Understood | CloseTurn | FallBack | Note
-Telling = TellStarted | TellStopped | TellTranscript | TellItem
+Telling = TellStarted | TellStopped | TellTranscript | TellBegun | TellItem
 
 
 class TurnLog:
@@ -81,6 +83,8 @@ class TurnLog:
                 self._outbox.put(CallerStopped(item, ended_s, by_hand))
             case TellTranscript(item, text, seconds, failed):
                 self._outbox.put(CallerUnderstood(item, text, seconds, failed))
+            case TellBegun(turn, item, wish):
+                self._outbox.put(ReplyBegun(turn, item, wish))
             case TellItem(item, message, request):
                 self._outbox.put(ItemTold(item, message, request))
 

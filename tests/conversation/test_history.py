@@ -159,3 +159,9 @@ def test_gemma_3s_own_template_and_tokenizer_take_it():
     with pytest.raises(Exception, match="alternate"):
         raw = [{"role": m.role, "content": m.text} for m in GREETED]
         tokenizer.apply_chat_template(raw, **options)
+
+
+def test_instructions_stay_when_their_turn_is_dropped():
+    said = [Message("system", "Speak German."), Message("user", "a"), Message("assistant", "b")]
+    newer = [Message("user", "c"), Message("assistant", "d")]
+    assert capped([*said, *newer], max_messages=2) == (said[0], *newer)

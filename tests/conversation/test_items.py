@@ -3,15 +3,12 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from conversation.commands import (
     CloseTurn,
     Discard,
     DropAside,
     DropTurn,
-    FallBack,
     Forget,
     Release,
     Reply,
@@ -37,43 +34,14 @@ from conversation.events import (
     SpeechResumed,
     SpeechStarted,
     SpeechTakenBack,
-    ToolCalled,
     Transcribed,
     TranscriptFailed,
 )
 from conversation.fallbacks import FailureClass
 from conversation.history import Message, rendered
-from conversation.items import at, truncated
-from conversation.spoken import Phrase, Position, Word
-from conversation.tools import ToolCall
 from conversation.wishes import Wish
-from tests.conversation.talking import ended, foreseen, phrase, run, spoken, started, utterance
-
-CALL = ToolCall("call_1", "get_weather", "{}", item="fc_1")
-
-
-def begun(**changes):
-    return started(item_prefix="i", **changes)
-
-
-def kinds(commands):
-    return [type(command) for command in commands]
-
-
-def said(state):
-    """What has words; the places of those that have none are there besides."""
-    return [(m.role, m.text, m.item) for m in state.history if m.text]
-
-
-def texts(state):
-    return [text for _, text, _ in said(state)]
-
-
-def answered(state, *texts):
-    """The reply that is under way is written, and plays out."""
-    attempt = state.attempt
-    events = [phrase(attempt, number, text) for number, text in enumerate(texts)]
-    return run(state, *events, ReplyEnded(attempt), PlayedOut())
+from tests.conversation.item_talk import answered, begun, kinds, said, texts
+from tests.conversation.talking import ended, foreseen, phrase, run, spoken, utterance
 
 
 def test_an_utterance_is_told_from_its_beginning_to_its_words():
@@ -86,61 +54,6 @@ def test_an_utterance_is_told_from_its_beginning_to_its_words():
     ]
     assert kinds(commands).index(TellTranscript) < kinds(commands).index(Release)
     assert said(state) == [("user", "hello", "iu1")]
-
-
-def test_the_reply_ends_when_it_has_played_out_behind_its_last_word():
-    state, _ = run(begun(), *spoken())
-    state, early = run(state, phrase(state.attempt, 0, "It is one."), PlayedOut())
-    assert CloseTurn not in kinds(early)  # an underrun is no end
-    state, written = run(state, ReplyEnded(state.attempt))
-    assert CloseTurn not in kinds(written)  # what is told last has not been sent
-    state, commands = run(state, PlayedOut())
-    assert commands == [CloseTurn(1, "answered", "It is one.")]
-    assert said(state) == [("user", "hello", "iu1"), ("assistant", "It is one.", "ia1")]
-
-
-def test_a_voice_ends_the_reply_at_once_with_the_words_heard():
-    state, _ = run(begun(), *spoken())
-    state, _ = run(state, phrase(state.attempt, 0, "one two three four"), Played(0, 0.5))
-    state, commands = run(state, SpeechStarted(90_000))
-    assert commands == [
-        TellStarted("iu2", 90_000),
-        DropTurn(),
-        CloseTurn(1, "interrupted", "one two"),
-    ]
-    assert state.history[-1] == Message("assistant", "one two", cut_off=True)
-
-
-def test_what_the_peer_heard_by_its_own_clock_counts():
-    state, _ = run(begun(), *spoken())
-    state, _ = answered(state, "one two three four", "five six")
-    state, _ = run(state, ItemTruncated("ia1", 1.5))
-    assert state.history[-1] == Message("assistant", "one two three four five", cut_off=True)
-    state, commands = run(state, ItemTruncated("ia1", 9.0), ItemAsked("ia1", "r"))
-    assert state.history[-1] == Message("assistant", "one two three four five six")
-    assert commands == [TellItem("ia1", state.history[-1], "r")]
-
-
-@given(st.lists(st.integers(1, 5), min_size=1, max_size=4), st.floats(0, 10))
-def test_cutting_keeps_a_beginning_that_grows_with_the_time(counts, seconds):
-    phrases = tuple(
-        Phrase(
-            " ".join(f"w{number}.{i}" for i in range(count)),
-            float(count),
-            tuple(Word(f"w{number}.{i}", i, i + 1) for i in range(count)),
-        )
-        for number, count in enumerate(counts)
-    )
-    whole = " ".join(one.text for one in phrases)
-    cut = truncated(Message("assistant", whole, phrases=phrases), seconds)
-    assert whole.startswith(cut.text)
-    assert abs(len(cut.text.split()) - min(seconds, sum(counts))) <= 0.5
-    assert cut.cut_off == (cut.text != whole)
-
-
-def test_a_place_behind_the_end_is_the_end():
-    assert at((Phrase("a", 1.0),), 1.0) == Position(1)
-    assert truncated(Message("user", "hi"), 0.0).text == "hi"  # no speech of ours
 
 
 def test_items_are_added_in_front_behind_another_or_at_the_end():
@@ -208,14 +121,6 @@ def test_what_was_added_before_an_utterance_stands_before_it(words):
     assert texts(state) == [*filter(None, [words]), "note", "bye"]
     state, _ = run(begun(answers=False), SpeechStarted(0), note, ended(), Transcribed(0, "hello"))
     assert [m.text for m in state.history] == ["note", "hello"]
-
-
-def test_deleting_what_is_spoken_ends_it():
-    state, _ = run(begun(), *spoken())
-    state, _ = run(state, phrase(state.attempt, 0, "one two"), Played(0, 1.0))
-    state, commands = run(state, ItemDeleted("ia1"))
-    assert kinds(commands) == [DropTurn, CloseTurn]
-    assert said(state) == [("user", "hello", "iu1")]
 
 
 def test_a_reply_that_is_asked_for_waits_for_the_words_and_has_its_own_wish():
@@ -369,23 +274,6 @@ def test_cancelling_ends_the_reply_and_those_that_wait():
     assert state.phase == "listening" and not state.wished
 
 
-def test_a_reply_in_writing_is_heard_as_it_is_written():
-    state, _ = run(begun(answers=False), ItemAdded(Message("user", "hi", item="x")))
-    state, _ = run(state, ReplyRequested(Wish(spoken=False)))
-    state, _ = run(state, phrase(state.attempt, 0, "One\ntwo", seconds=0.0))
-    state, commands = run(state, ReplyCancelled())
-    assert commands[-1] == CloseTurn(1, "interrupted", "One\ntwo")
-    assert state.history[-1] == Message("assistant", "One\ntwo", cut_off=True)
-
-
-def test_a_reply_in_writing_that_fails_just_ends():
-    state, _ = run(begun(), ReplyRequested(Wish(spoken=False)))
-    state, commands = run(state, ReplyFailed(state.attempt, FailureClass.SERVER, "down"))
-    assert kinds(commands) == [FallBack, CloseTurn]
-    assert commands[0].turn == 1
-    assert commands[-1].outcome == "failed" and state.phase == "listening"
-
-
 def test_a_peer_that_names_items_is_not_hung_up_on():
     state = begun()
     for _ in range(4):
@@ -394,27 +282,6 @@ def test_a_peer_that_names_items_is_not_hung_up_on():
         state, commands = answered(state, "Sorry.")
         assert kinds(commands) == [CloseTurn]
     assert not state.over
-
-
-def test_a_called_tool_stands_behind_the_words_and_before_its_answer():
-    state, _ = run(begun(), *spoken())
-    state, _ = run(state, phrase(state.attempt, 0, "One moment."), ToolCalled(1, CALL))
-    answer = Message("tool", "Sunny.", call_id="call_1", item="out")
-    state, _ = run(state, ItemAdded(answer), ReplyRequested(Wish()))
-    state, commands = run(state, ReplyEnded(state.attempt), PlayedOut())
-    (reply,) = [c for c in commands if isinstance(c, Reply)]
-    assert reply.messages[1:] == (
-        Message("user", "hello"),
-        Message("assistant", "One moment.", calls=(CALL,)),
-        answer,
-    )
-    assert [m.item for m in state.history] == ["iu1", "ia1", "fc_1", "out", "ia2"]
-
-
-def test_a_call_of_a_turn_that_is_over_is_no_part_of_the_next():
-    state, _ = run(begun(), *spoken())
-    state, _ = run(state, ReplyCancelled(), ToolCalled(1, CALL))
-    assert not state.calls
 
 
 def test_beside_the_conversation_nothing_changes():
@@ -445,3 +312,31 @@ def test_a_peer_that_may_not_interrupt_is_answered_afterwards(kept):
     assert state.phase == "replying" and len(state.queued) == 1
     state, commands = answered(state, "One.")
     assert kinds(commands) == [CloseTurn, Reply]
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_words_in_passing_are_an_item_and_answered_like_any_other(kept):
+    """The peer has been shown them as one."""
+    state, _ = run(begun(interruptible=False), ReplyRequested(Wish(kept=kept)))
+    state, _ = run(state, phrase(state.attempt, 0, "Shall I book it?"), Played(0, 0.9))
+    state, _ = run(state, *spoken(text="Mm-hm."))
+    state, commands = answered(state, "Shall I book it?")
+    assert kinds(commands) == [CloseTurn, Reply]
+    assert commands[-1].messages[-1].text == "Mm-hm."
+
+
+def test_words_that_no_queue_has_room_for_are_remembered():
+    state, _ = run(begun(interruptible=False, max_queued_turns=1), ReplyRequested(Wish()))
+    for number, text in enumerate(("one", "two")):
+        state, commands = run(state, *spoken(number, text, begins=number * 90_000))
+    assert commands[-1].kind == "queue_full"
+    state, commands = answered(state, "Well.")
+    assert texts(state) == ["Well.", "one", "two"]
+
+
+def test_an_utterance_committed_by_hand_leaves_the_one_before_it_its_answer():
+    state, _ = run(begun(), SpeechStarted(0), ended(), SpeechStarted(90_000))
+    by_hand = SpeechEnded(utterance(90_000), True, 0, by_hand=True)
+    state, commands = run(state, by_hand, Transcribed(0, "one"), Transcribed(1, "two"))
+    assert kinds(commands)[-1] is Reply
+    assert texts(state) == ["one", "two"]
