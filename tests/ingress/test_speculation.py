@@ -1,6 +1,7 @@
 """Turns prepared at a pause, over whole calls: recorded speech in, scripted back-ends."""
 
 import asyncio
+import time
 from dataclasses import replace
 
 from configs.agents import Agent
@@ -127,7 +128,13 @@ async def test_a_complete_sentence_ends_the_turn_early():
         asked.append(len(samples))
         return 0.9
 
-    async with Line(agent=AGENT, judge=TurnJudge(complete, 0.5, 1)) as line:
+    begun_s, ended = time.monotonic(), asyncio.Event()
+
+    def now_s() -> float:
+        """Stands still until the turn's end: that comes by what was heard, or never."""
+        return time.monotonic() if ended.is_set() else begun_s
+
+    async with Line(agent=AGENT, judge=TurnJudge(complete, 0.5, 1), now_s=now_s) as line:
         line.silence(200)
         line.play(WORD)
         line.silence(180)
@@ -135,6 +142,8 @@ async def test_a_complete_sentence_ends_the_turn_early():
             lambda one: asked and one.call._listening._hearing._endpointer._end_after_ms == 200
         )
         line.silence(100)
+        await line.until(lambda one: one.call.state.phase == "replying" or one.outcomes)
+        ended.set()
         await line.turns(1)
     assert asked[0] >= len(WORD) // 2
     assert line.texts("turn")[0]["stages_ms"]["endpoint"] < 300
