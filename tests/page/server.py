@@ -34,11 +34,12 @@ class TwoVoices(Models):
 
 def stack_of(max_calls: int) -> Stack:
     agent = SCRIPTED["agents"]["default"]
+    firm = agent | {"prompt": "You speak for {company}."}
     return Stack.model_validate(
         SCRIPTED
         | {
             "llm": SCRIPTED["llm"] | {"replies": REPLIES},
-            "agents": {"default": agent, "sales": agent},
+            "agents": {"billing": agent, "default": agent, "firm": firm, "sales": agent},
             "listening": {"partial_every_ms": 200},
             "ingress": {"max_calls": max_calls},
         }

@@ -102,15 +102,21 @@ function mute(state, open, actions) {
   </button>`;
 }
 
+/** Wherever the pointer goes, it is this button that is told of its release. */
 function hold(state, open, actions) {
+  const press = (event) => {
+    event.currentTarget.setPointerCapture(event.pointerId);
+    actions.hold();
+  };
   return html`<button
     id="hold"
     class="primary large ${state.holding ? "held" : ""}"
     aria-pressed=${state.holding}
     ?disabled=${!open}
-    @pointerdown=${actions.hold}
+    @pointerdown=${press}
     @pointerup=${actions.release}
     @pointercancel=${actions.release}
+    @lostpointercapture=${actions.release}
     @contextmenu=${(event) => event.preventDefault()}
   >
     ${state.holding ? "Release to send" : html`Hold to talk <kbd>space</kbd>`}

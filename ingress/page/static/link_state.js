@@ -10,6 +10,7 @@ const FULL_RETRY_MS = 4_000;
 /** WebSocket close codes (RFC 6455 and its registry). */
 const NORMAL = 1000;
 const GOING_AWAY = 1001;
+const NO_CLOSE = 1006;
 const POLICY = 1008;
 const RESTART = 1012;
 const TRY_AGAIN = 1013;
@@ -26,10 +27,13 @@ const SILENT = {
   holding: false,
 };
 
+/** Whether there is a call, or one to come. */
+export const isUnderWay = ({ link }) => ["open", "connecting", "waiting"].includes(link.phase);
+
 /** A call after one that was over begins with an empty page. */
 export function cleared(state) {
   const over = state.link.phase === "idle" || state.link.phase === "ended";
-  return over ? { ...state, lines: [], trouble: null } : state;
+  return over ? { ...state, lines: [], unsent: [], trouble: null } : state;
 }
 
 /** Begin to connect, unless connected or about to be. */
@@ -49,18 +53,24 @@ export function hungUp(state) {
   return [next, { do: "disconnect" }, { do: "flush" }, { do: "release" }];
 }
 
+/** Nothing goes on without a key. `why`: rejected when one was tried. */
+export function locked(state, why) {
+  const [next, ...commands] = hungUp(state);
+  return [{ ...next, link: { ...UNLINKED, phase: "key", why } }, ...commands];
+}
+
 /**
  * @param {{code: number, reason: string, opened: boolean, chance: number, server: string}} closed
  *   `opened`: the session had begun. `server`: what a look at it found when it had not: ready,
- *   starting, unreachable or key. `chance`: 0 to 1, so that not all pages come back at once.
+ *   starting, unreachable, key or refused. `chance`: 0 to 1, so that not all come back at once.
  */
 export function closed(state, { code, reason, opened, server, chance }) {
   if (state.link.phase === "idle") return [state];
   const was = { ...state, ...SILENT, lines: interruptedAll(state.lines) };
-  if (server === "key") return [asking(was), { do: "flush" }];
-  if (opened && (code === NORMAL || code === POLICY)) {
-    return [ended(was, reason), { do: "flush" }, { do: "release" }];
+  if (code === POLICY || server === "refused" || (opened && code === NORMAL)) {
+    return [ended(was, opened, reason), { do: "flush" }, { do: "release" }];
   }
+  if (server === "key") return locked(state, "rejected");
   const why = whyOf(code, opened, server);
   const attempt = opened ? 1 : state.link.attempt + 1;
   const retryMs = delayOf(why, attempt, chance);
@@ -69,21 +79,21 @@ export function closed(state, { code, reason, opened, server, chance }) {
   return [{ ...was, link, lines }, { do: "flush" }, { do: "connectIn", ms: retryMs }];
 }
 
-function asking(state) {
-  return { ...state, link: { ...UNLINKED, phase: "key", why: "rejected" } };
-}
-
-function ended(state, reason) {
-  const lines = noted(state.lines, reason ? `The call has ended: ${reason}.` : "The call has ended.");
+/** What the server does not want now it will not want in a moment: it is not asked again. */
+function ended(state, opened, reason) {
+  const what = opened ? "The call has ended" : "The server has refused the call";
+  const why = reason && `: ${reason.replace(/[.:]$/, "")}`;
+  const lines = noted(state.lines, `${what}${why}.`);
   const link = { ...UNLINKED, phase: "ended", detail: reason };
   return { ...state, lines, link, microphone: "off" };
 }
 
 /** A server that is full and one that still loads close alike; a look at it tells which. */
 function whyOf(code, opened, server) {
-  if (!opened) return server === "ready" ? "full" : server;
-  if (code === GOING_AWAY || code === RESTART) return "stopped";
-  return code === TRY_AGAIN ? "full" : "lost";
+  if (!opened && server !== "ready") return server;
+  if (code === TRY_AGAIN) return "full";
+  if (!opened) return code === NO_CLOSE ? "blocked" : "unanswered";
+  return code === GOING_AWAY || code === RESTART ? "stopped" : "lost";
 }
 
 function delayOf(why, attempt, chance) {

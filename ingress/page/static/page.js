@@ -104,7 +104,8 @@ export class Page {
   async #listen() {
     this.#sound.start();
     this.tell({ type: "page.microphone", now: "asking" });
-    this.tell({ type: "page.microphone", now: await this.#sound.listen() });
+    const now = await this.#sound.listen();
+    if (now) this.tell({ type: "page.microphone", now });
   }
 
   #hold() {

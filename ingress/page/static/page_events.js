@@ -1,7 +1,7 @@
 /** The page's own events, folded into its state: each step gives [state, ...commands]. */
 
 import { changed, ensured, heardOf, takenBack } from "./lines.js";
-import { cleared, closed, connecting, hungUp, over } from "./link_state.js";
+import { cleared, closed, connecting, hungUp, isUnderWay, locked, over } from "./link_state.js";
 import { RATE_HZ, msOf } from "./pcm.js";
 import { answer, cancel, clear, commit, message, sessionUpdate, truncate } from "./requests.js";
 import { UNLINKED } from "./state.js";
@@ -70,22 +70,30 @@ function voiceChosen(state, { voice }) {
   return chosen(state, { voice });
 }
 
+/** The button has no mute: who holds it is heard. */
 function modeChosen(state, { mode }) {
-  const lines = state.holding ? takenBack(state.lines) : state.lines;
-  return chosen({ ...state, lines, holding: false, callerSpeaks: false }, { mode });
+  return chosen({ ...letGo(state), callerSpeaks: false, muted: false }, { mode });
+}
+
+/** The button is up again, and nothing is asked by it. */
+function letGo(state) {
+  if (!state.holding) return state;
+  return { ...state, holding: false, callerSpeaks: false, lines: takenBack(state.lines) };
 }
 
 /** Another agent is another call: it has not heard what was said to this one. */
 function agentChosen(state, { agent }) {
   const wanted = { ...state.wanted, agent, voice: "" };
-  const next = { ...state, wanted, lines: [] };
-  if (!["open", "connecting", "waiting"].includes(state.link.phase)) return [next];
+  const next = { ...state, wanted, lines: [], unsent: [] };
+  if (!isUnderWay(state)) return [next];
   const [begun, connect] = connecting(over(next));
   return [begun, { do: "flush" }, connect];
 }
 
+/** Nobody listens without a call: a microphone that comes after its end is given back. */
 function microphone(state, { now }) {
-  return [{ ...state, microphone: now }];
+  if (!isUnderWay(state)) return [{ ...state, microphone: "off" }, { do: "release" }];
+  return [{ ...(now === "on" ? state : letGo(state)), microphone: now }];
 }
 
 function muted(state, { on }) {
@@ -137,7 +145,7 @@ function again(state) {
 
 function keyWanted(state) {
   const why = state.link.phase === "key" || state.link.phase === "connecting" ? "rejected" : "";
-  return [{ ...state, link: { ...state.link, phase: "key", why } }];
+  return locked(state, why);
 }
 
 function keyTaken(state) {

@@ -11,7 +11,7 @@ import { announcement } from "./words.js";
  * @param {import("./page.js").Actions} actions
  */
 export function page(state, catalogue, actions) {
-  const agent = displayed(state.wanted.agent || catalogue.agents[0] || "agent");
+  const agent = displayed(state.wanted.agent || "default");
   return html`<header class="masthead">
       <div class="inner">
         <h1><img src="static/icon.svg" alt="" width="26" height="26" />Parley</h1>
@@ -30,21 +30,25 @@ const displayed = (name) => (name === "default" ? "Agent" : name);
 
 function choices({ wanted }, { agents, voices }, actions) {
   return html`<div class="choices">
-    ${agents.length > 1 ? select("Agent", agents, wanted.agent, actions.agent) : nothing}
-    ${voices.length > 1 ? select("Voice", voicesOf(wanted, voices), wanted.voice, actions.voice) : nothing}
+    ${select("Agent", agents, wanted.agent, "the server's own", actions.agent)}
+    ${select("Voice", voices, wanted.voice, "the agent's own", actions.voice)}
   </div>`;
 }
 
-/** Until a session has told its voice, it is whichever the agent has. */
-const voicesOf = ({ voice }, voices) => (voice ? voices : ["", ...voices]);
-
-function select(label, names, chosen, choose) {
+/** Until one is chosen or told by a session it is the one that `unnamed` describes. */
+function select(label, known, chosen, unnamed, choose) {
+  if (known.length < 2) return nothing;
+  const names = known.includes(chosen) ? known : ["", ...known];
   return html`<label class="choice">
     <span>${label}</span>
     <select @change=${(event) => choose(event.target.value)}>
-      ${names.map((name) => html`<option value=${name} .selected=${name === chosen}>${name || "the agent's own"}</option>`)}
+      ${names.map((name) => option(name, name === chosen, unnamed))}
     </select>
   </label>`;
+}
+
+function option(name, selected, unnamed) {
+  return html`<option value=${name} .selected=${selected}>${name || unnamed}</option>`;
 }
 
 function welcome() {

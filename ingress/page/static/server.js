@@ -11,6 +11,9 @@ const PATIENCE_MS = 10_000;
 /** The server wants an API key, or another one. */
 export class KeyWanted extends Error {}
 
+/** The server does not serve this page here, and says why in the message; no key would help. */
+export class Refused extends Error {}
+
 export class Server {
   #storage;
   #base;
@@ -41,7 +44,7 @@ export class Server {
    * Where a call to `agent` goes, and with what: with a key the browser is given a secret for a
    * minute, since a WebSocket from a page can carry nothing but subprotocols.
    * @returns {Promise<{url: string, protocols: string[]}>}
-   * @throws {KeyWanted} @throws {Error}
+   * @throws {KeyWanted} @throws {Refused} @throws {Error}
    */
   async address(agent) {
     const url = new URL("v1/realtime", this.#base);
@@ -55,16 +58,18 @@ export class Server {
 
   /**
    * What stands behind a connection that did not come about; a page is not told its status.
-   * @returns {Promise<"ready" | "starting" | "unreachable" | "key">}
+   * @returns {Promise<{server: "ready" | "starting" | "unreachable" | "key" | "refused",
+   *   reason?: string}>} `reason`: of a refusal
    */
   async look() {
     try {
       const { status } = await this.#ask("health");
-      if (status === 503) return "starting";
+      if (status === 503) return { server: "starting" };
       await this.agents();
-      return "ready";
+      return { server: "ready" };
     } catch (error) {
-      return error instanceof KeyWanted ? "key" : "unreachable";
+      if (error instanceof Refused) return { server: "refused", reason: error.message };
+      return { server: error instanceof KeyWanted ? "key" : "unreachable" };
     }
   }
 
@@ -75,6 +80,7 @@ export class Server {
   async #json(path, body) {
     const answer = await this.#ask(path, body);
     if (answer.status === 401) throw new KeyWanted();
+    if (answer.status === 403) throw new Refused(await complaintOf(answer));
     if (!answer.ok) throw new Error(`${path} was answered with status ${answer.status}`);
     return answer.json();
   }
@@ -89,4 +95,10 @@ export class Server {
       signal: AbortSignal.timeout(PATIENCE_MS),
     });
   }
+}
+
+/** Ours is in OpenAI's shape; a proxy's may be anything. */
+async function complaintOf(answer) {
+  const body = await answer.json().catch(() => null);
+  return body?.error?.message ?? "access is forbidden (403)";
 }

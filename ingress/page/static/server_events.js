@@ -30,8 +30,9 @@ const HARMLESS = new Set([
   "server_shutdown",
 ]);
 
-/** A session after a lost one is told what was said before: nobody starts anew. */
+/** A session tells which agent answers; after a lost one it is told what was said before. */
 function sessionCreated(state, { session }) {
+  const agent = state.wanted.agent || (session.model ?? "");
   const voice = state.wanted.voice || (session.audio?.output?.voice ?? "");
   const detection = session.audio?.input?.turn_detection ?? state.detection;
   const typed = new Set(state.unsent.map(({ id }) => id));
@@ -45,7 +46,7 @@ function sessionCreated(state, { session }) {
     response: typed.size ? "" : null,
     trouble: null,
     detection,
-    wanted: { ...state.wanted, voice },
+    wanted: { ...state.wanted, agent, voice },
     link: { ...UNLINKED, phase: "open" },
   };
   const question = typed.size ? [send(answer())] : [];

@@ -1,8 +1,9 @@
 /**
- * Microphone and loudspeaker: two audio worklets and the nodes between. Tells frames and playback as
- * they come; what is sent and what is played is decided elsewhere.
+ * Microphone and loudspeaker: at most one of each. Tells frames and playback as they come; what is
+ * sent and what is played is decided elsewhere.
  */
 
+import { Microphone } from "./microphone.js";
 import { RATE_HZ, fromBase64 } from "./pcm.js";
 
 const CONSTRAINTS = {
@@ -22,8 +23,9 @@ export class Sound {
   #tell;
   #context = null;
   #loudspeaker = null; // a promise: what is played meanwhile waits for it
-  #stream = null;
-  #capture = null;
+  #microphone = null;
+  #asked = null; // a promise: asked for twice, it is opened once
+  #generation = 0; // what was asked for before it was given back is not wanted any more
 
   /**
    * @param {(frame: {pcm: Int16Array, level: number}) => void} hear takes 20 ms of the microphone
@@ -43,28 +45,38 @@ export class Sound {
   }
 
   /**
-   * @returns {Promise<"on" | "refused" | "absent" | "insecure" | "failed">} what came of asking for
-   *   the microphone
+   * @returns {Promise<"on" | "refused" | "absent" | "insecure" | "failed" | null>} what came of
+   *   asking for the microphone; null when it was given back meanwhile, whatever came of it
    */
   async listen() {
     if (!navigator.mediaDevices) return "insecure";
+    return (this.#asked ??= this.#opened(this.#generation));
+  }
+
+  /** Give the microphone back, or one that the caller is still asked for. */
+  release() {
+    this.#generation += 1;
+    this.#microphone?.close();
+    this.#microphone = this.#asked = null;
+  }
+
+  async #opened(generation) {
+    const over = () => generation !== this.#generation;
     try {
-      this.#stream ??= await navigator.mediaDevices.getUserMedia(CONSTRAINTS);
-      this.#capture ??= await this.#microphone();
-      for (const track of this.#stream.getTracks()) track.onended = () => this.#gone();
-      return "on";
+      const stream = await navigator.mediaDevices.getUserMedia(CONSTRAINTS);
+      const microphone = new Microphone(stream, this.#context);
+      if (over()) {
+        microphone.close();
+        return null;
+      }
+      this.#microphone = microphone;
+      await microphone.start(this.#hear, () => this.#gone());
+      return over() ? null : "on";
     } catch (error) {
+      if (over()) return null;
       this.release();
       return FAILURES[error.name] ?? "failed";
     }
-  }
-
-  /** Give the microphone back. */
-  release() {
-    for (const track of this.#stream?.getTracks() ?? []) track.stop();
-    this.#capture?.disconnect();
-    if (this.#capture && this.#capture.context !== this.#context) this.#capture.context.close();
-    this.#stream = this.#capture = null;
   }
 
   #gone() {
@@ -102,26 +114,5 @@ export class Sound {
     node.port.onmessage = ({ data }) => this.#tell(data);
     node.connect(this.#context.destination);
     return node;
-  }
-
-  async #microphone() {
-    const [source, context] = await this.#source();
-    await context.audioWorklet.addModule(new URL("worklets/capture.js", import.meta.url));
-    const node = new AudioWorkletNode(context, "capture", { numberOfOutputs: 0 });
-    node.port.onmessage = ({ data }) => this.#hear(data);
-    source.connect(node);
-    return node;
-  }
-
-  /** Firefox connects no microphone to a context of another rate: there it gets one of its own. */
-  async #source() {
-    try {
-      return [this.#context.createMediaStreamSource(this.#stream), this.#context];
-    } catch (error) {
-      if (error.name !== "NotSupportedError") throw error;
-      const own = new AudioContext();
-      await own.resume();
-      return [own.createMediaStreamSource(this.#stream), own];
-    }
   }
 }

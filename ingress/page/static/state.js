@@ -3,7 +3,7 @@
  *
  * @typedef {object} State
  * @property {{agent: string, voice: string, mode: "open" | "hold"}} wanted what the caller chose;
- *   empty names leave the choice to the server
+ *   empty names leave the choice to the server, until a session has told it
  * @property {{phase: Phase, why: Why, attempt: number, retryMs: number, detail: string}} link
  * @property {object} detection how the server detects turns when it is left to itself
  * @property {"off" | "asking" | "on" | "refused" | "absent" | "insecure" | "failed"} microphone
@@ -23,7 +23,8 @@
  * @property {string | null} trouble the server's last complaint
  *
  * @typedef {"idle" | "connecting" | "open" | "waiting" | "key" | "ended"} Phase
- * @typedef {"" | "lost" | "stopped" | "full" | "starting" | "unreachable" | "rejected"} Why
+ * @typedef {"" | "lost" | "stopped" | "full" | "starting" | "unreachable" | "blocked" |
+ *   "unanswered" | "rejected"} Why
  */
 
 import { USUAL_CHARACTERS_A_SECOND } from "./lines.js";

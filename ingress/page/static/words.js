@@ -57,6 +57,8 @@ const WAITING = {
   full: "All lines are busy",
   starting: "The server is still starting",
   unreachable: "The server cannot be reached",
+  blocked: "The call does not get through to the server",
+  unanswered: "The server does not take the call",
 };
 
 const WAITING_DETAIL = {
@@ -65,6 +67,10 @@ const WAITING_DETAIL = {
   full: "The server takes no more calls for now.",
   starting: "Its models are not all loaded yet.",
   unreachable: "It may be restarting, or this device may be offline.",
+  blocked:
+    "The server answers, but no WebSocket reaches it. Should it stay so: a proxy before it has " +
+    "to pass WebSockets, and the Host header as it is.",
+  unanswered: "The server is there, but no conversation has begun.",
 };
 
 /**

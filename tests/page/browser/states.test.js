@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 
-import { ELSEWHERE, chromium, opened, parley, press, say, shows, textOf } from "./harness.js";
+import { ELSEWHERE, chromium, opened, parley, press, say, shows, textOf, voice } from "./harness.js";
 
 const KEY = "a-key-for-this-test";
 
@@ -137,16 +137,19 @@ test("over plain http there is neither microphone nor sound: it says so, and ans
   await shows(tab, ".agent .heard", "It is a long story");
 });
 
+/** Agent and voice as the page has them chosen. */
+const chosen = (tab) =>
+  tab.$$eval("select", (both) => both.map((select) => select.selectedOptions[0].textContent));
+
 test("another agent is another call, another voice is not", async () => {
   await anew();
   const tab = await opened(browser, server.url);
-  const [agent, voice] = await tab.$$("select");
-  const chosen = () => voice.evaluate((select) => select.selectedOptions[0].textContent);
-  assert.equal(await chosen(), "the agent's own");
+  const [agent, voices] = await tab.$$("select");
+  assert.deepEqual(await chosen(tab), ["the server's own", "the agent's own"]);
   await say(tab, "Hello");
   await shows(tab, ".agent .heard", "It is");
-  assert.equal(await chosen(), "af_heart");
-  await voice.select("am_adam");
+  assert.deepEqual(await chosen(tab), ["default", "af_heart"]);
+  await voices.select("am_adam");
   await shows(tab, ".agent .heard", "story");
   await agent.select("sales");
   await shows(tab, ".welcome h2", "Say something.");
@@ -156,3 +159,97 @@ test("another agent is another call, another voice is not", async () => {
   assert.equal(await tab.$(".notice"), null);
   assert.deepEqual(tab.faults, []);
 });
+
+test("the agent that answers is the one that is shown, and any other can be chosen", async () => {
+  const tab = await opened(browser, server.url);
+  await say(tab, "Hello");
+  await shows(tab, ".agent .who", "Agent");
+  await tab.select("select", "billing");
+  await shows(tab, ".welcome h2", "Say something.");
+  await say(tab, "Who is there?");
+  await shows(tab, ".agent .who", "billing");
+  assert.equal((await chosen(tab))[0], "billing");
+  assert.deepEqual(tab.faults, []);
+});
+
+test("an agent that the server cannot let speak: it says why, once, and another may be called", async () => {
+  const tab = await opened(browser, server.url);
+  await tab.select("select", "firm");
+  await press(tab, "Start talking");
+  await shows(tab, ".note", "The server has refused the call: no value for company");
+  await shows(tab, "button", "Call again");
+  assert.equal(await tab.$(".notice"), null);
+  await tab.select("select", "sales");
+  await say(tab, "Hello");
+  await shows(tab, ".agent .who", "sales");
+  assert.deepEqual(tab.faults, []);
+});
+
+test("a server that asks for no key and is not on this machine says so", async () => {
+  const tab = await opened(browser, server.url.replace("127.0.0.1", ELSEWHERE));
+  await press(tab, "Start talking");
+  await shows(tab, ".note", "The server has refused the call: no API keys are configured");
+  await shows(tab, "button", "Call again");
+});
+
+test("the button is let go of wherever the mouse is by then", async () => {
+  await anew([], { wav: voice("once") });
+  const tab = await opened(browser, server.url);
+  await tab.click("input[name=mode] + span::-p-text(Hold to talk)");
+  await press(tab, "Start talking");
+  const button = await tab.waitForSelector("#hold:not([disabled])");
+  await button.hover();
+  await tab.mouse.down();
+  await shows(tab, "#hold", "Release to send");
+  await tab.mouse.move(20, 300);
+  await tab.mouse.up();
+  await shows(tab, "#hold", "Hold to talk");
+  assert.deepEqual(tab.faults, []);
+});
+
+test("a microphone that is allowed after the call is given back, and not used by the next", async () => {
+  const tab = await opened(browser, server.url, { before: slowToAllow });
+  await press(tab, "Start talking");
+  await press(tab, "Hang up");
+  await tab.evaluate(() => window.allow());
+  await tab.waitForFunction(() => window.tracks.length === 1 && window.tracks[0].readyState === "ended");
+  await say(tab, "Hello");
+  await shows(tab, ".agent .heard", "It is a long story");
+  await shows(tab, "button", "Hang up");
+  assert.equal(await tab.evaluate(() => window.appended), 0);
+  assert.deepEqual(tab.faults, []);
+});
+
+test("two calls that waited for the microphone have one", async () => {
+  const tab = await opened(browser, server.url, { before: slowToAllow });
+  await press(tab, "Start talking");
+  await press(tab, "Hang up");
+  await press(tab, "Start talking");
+  await tab.evaluate(() => window.allow());
+  await tab.waitForSelector("button::-p-text(Mute):not([disabled])");
+  await tab.waitForFunction(() => window.tracks.length === 2 && window.appended > 0);
+  const states = await tab.evaluate(() => window.tracks.map(({ readyState }) => readyState).sort());
+  assert.deepEqual(states, ["ended", "live"]);
+  await press(tab, "Hang up");
+  await tab.waitForFunction(() => window.tracks.every(({ readyState }) => readyState === "ended"));
+  assert.deepEqual(tab.faults, []);
+});
+
+/** Runs in the page: the caller is asked for the microphone until `allow()`. */
+function slowToAllow() {
+  const allowed = new Promise((resolve) => (window.allow = resolve));
+  const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  window.tracks = [];
+  navigator.mediaDevices.getUserMedia = async (wanted) => {
+    await allowed;
+    const stream = await ask(wanted);
+    window.tracks.push(...stream.getTracks());
+    return stream;
+  };
+  window.appended = 0;
+  const send = WebSocket.prototype.send;
+  WebSocket.prototype.send = function (message) {
+    window.appended += JSON.parse(message).type === "input_audio_buffer.append";
+    return send.call(this, message);
+  };
+}

@@ -171,6 +171,19 @@ test("pressed again at once: each line gets its own name, and the caller keeps t
   assert.deepEqual(talk.texts, ["caller: One.", "caller: two"]);
 });
 
+test("a microphone that is pulled out while the button is down lets go of it", () => {
+  const talk = holding().tell({ type: "page.microphone", now: "absent" });
+  assert.deepEqual([talk.texts, floorOf(talk.state)], [[], "nobody"]);
+  talk.commands = [];
+  talk.tell(MICROPHONE, { type: "page.released", ms: 900 });
+  assert.deepEqual([talk.state.holding, talk.commands], [false, []]);
+});
+
+test("who was muted is heard with the button: it has no mute", () => {
+  const talk = new Talk().open().tell(MICROPHONE, { type: "page.muted", on: true });
+  assert.equal(talk.tell({ type: "page.mode", mode: "hold" }).state.muted, false);
+});
+
 test("a line of which nothing comes is gone", () => {
   const empty = { type: "error", error: { code: "input_audio_buffer_commit_empty", message: "none" } };
   const talk = holding().tell({ type: "page.released", ms: 900 }, empty);
@@ -263,6 +276,15 @@ test("another voice is asked of the session, another agent is another call", () 
   talk.tell({ type: "page.agent", agent: "sales" });
   assert.deepEqual(talk.does, ["flush", "connect"]);
   assert.deepEqual([talk.texts, talk.state.wanted.voice], [[], ""]);
+});
+
+test("the session tells which agent answers, and a choice stays as it was chosen", () => {
+  const talk = new Talk().tell({ type: "page.call" });
+  talk.tell({ type: "session.created", session: { model: "default" } });
+  assert.equal(talk.state.wanted.agent, "default");
+  talk.tell({ type: "page.agent", agent: "billing" });
+  talk.tell({ type: "session.created", session: { model: "billing" } });
+  assert.equal(talk.state.wanted.agent, "billing");
 });
 
 test("events that nobody knows change nothing", () => {

@@ -47,12 +47,35 @@ test("a line that was never understood is gone with the connection", () => {
   assert.deepEqual(talk.texts, ["note: The connection was lost."]);
 });
 
-for (const full of [{ code: 1013 }, { code: 1013, opened: false, server: "ready" }, { opened: false, server: "ready" }]) {
+for (const full of [{ code: 1013 }, { code: 1013, opened: false, server: "ready" }]) {
   test(`a full server is told as such: ${JSON.stringify(full)}`, () => {
     const talk = new Talk().tell({ type: "page.call" }, closed(full));
     assert.equal(noticeOf(talk.state).title, "All lines are busy");
     assert.ok(retries(talk)[0].ms >= 3000);
     assert.equal(noticeOf(talk.state).action, "retry");
+  });
+}
+
+test("a proxy that passes no WebSockets is no full server, nor is one that begins no session", () => {
+  const told = (fields) => {
+    const talk = new Talk().tell({ type: "page.call" }, closed({ opened: false, ...fields }));
+    assert.equal(talk.state.link.phase, "waiting");
+    return noticeOf(talk.state);
+  };
+  assert.match(told({ code: 1006 }).title, /does not get through/);
+  assert.match(told({ code: 1006 }).detail, /a proxy .* has to pass WebSockets/);
+  for (const code of [1011, 4000]) assert.match(told({ code }).title, /does not take the call/);
+});
+
+for (const refusal of [
+  { code: 1008, opened: false, reason: "no value for company: give it:" },
+  { code: 1006, opened: false, server: "refused", reason: "no value for company: give it" },
+]) {
+  test(`a call that the server refuses is over, with its reason: ${JSON.stringify(refusal)}`, () => {
+    const talk = new Talk().tell({ type: "page.call" }, closed(refusal));
+    assert.equal(talk.state.link.phase, "ended");
+    assert.deepEqual(talk.texts, ["note: The server has refused the call: no value for company: give it."]);
+    assert.deepEqual(talk.does, ["connect", "flush", "release"]);
   });
 }
 
@@ -109,4 +132,33 @@ test("a key is asked for, and a wrong one is told", () => {
   assert.equal(talk.tell({ type: "page.keyTaken" }).state.link.phase, "idle");
   const expired = new Talk().tell({ type: "page.call" }, closed({ opened: false, server: "key" }));
   assert.deepEqual([expired.state.link.phase, expired.state.link.why], ["key", "rejected"]);
+});
+
+for (const asked of [{ type: "page.keyWanted" }, closed({ opened: false, server: "key" })]) {
+  test(`while a key is asked for, nobody listens: ${asked.type}`, () => {
+    const talk = new Talk().tell({ type: "page.call" }, { type: "page.microphone", now: "on" }, asked);
+    assert.deepEqual([talk.state.microphone, talk.does.at(-1)], ["off", "release"]);
+    talk.commands = [];
+    talk.tell({ type: "page.microphone", now: "on" });
+    assert.deepEqual([talk.state.microphone, talk.does], ["off", ["release"]]);
+  });
+}
+
+for (const over of [{ type: "page.hangUp" }, closed({ code: 1000 })]) {
+  test(`a microphone that is allowed after the call is given back: ${over.type}`, () => {
+    const talk = new Talk().open().tell({ type: "page.microphone", now: "asking" }, over);
+    talk.commands = [];
+    talk.tell({ type: "page.microphone", now: "on" });
+    assert.deepEqual([talk.state.microphone, talk.does], ["off", ["release"]]);
+  });
+}
+
+test("what was typed in vain is not asked in another call", () => {
+  const typed = { type: "page.typed", id: "t1", text: "Hello" };
+  const unreachable = closed({ opened: false, server: "unreachable" });
+  for (const gone of [{ type: "page.hangUp" }, { type: "page.agent", agent: "sales" }]) {
+    const talk = new Talk().tell(typed, unreachable, gone, { type: "page.call" });
+    talk.tell({ type: "session.created", session: {} });
+    assert.deepEqual(talk.sent.map(({ type }) => type), ["session.update"], gone.type);
+  }
 });
