@@ -41,7 +41,7 @@ ifneq ($(ARGS),)
 else
 	@$(COVERAGE) erase
 	@echo "five kinds of tests, two at once, then those that want the machine for themselves"
-	@echo "(some fifteen minutes); each kind is shown when it is done"
+	@echo "(some twenty minutes); each kind is shown when it is done"
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-models test-drains
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(BESIDE)
 	$(COVERAGE) run -m pytest -m timed tests/loadtest tests/page tests/clients tests/serve
