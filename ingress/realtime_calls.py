@@ -30,12 +30,13 @@ def new_call(
     sessions: Sequence[Mapping[str, Any]],
     log: CallLog,
     *,
-    sound_in_events: bool = True,
+    track_s: Callable[[], float] | None = None,
     wall_s: Callable[[], float] = time.time,
 ) -> Call:
     """A call with the agent that `model` names, the default one for any other name. `sessions`
     are what a client secret and an offer bring with them, each changing what the one before has;
-    `wall_s` is Unix time in seconds. Raises ApiError 400."""
+    `track_s` tells how much sound came where that has a way of its own (`RealtimeCodec`); `wall_s`
+    is Unix time in seconds. Raises ApiError 400."""
     stack = replica.stack
     name, agent = agent_of(stack, model if model in stack.agents else None, None)
     expires_at = int(wall_s() + agent.limits.call_length_s)
@@ -43,7 +44,7 @@ def new_call(
         conversation = conversation_of(stack, agent, {}, item_prefix=f"item_{token_hex(6)}")
         begun = Session.begin(defaults_of(replica, agent, model or name), call_id, expires_at)
         asked = reduce(Session.updated, sessions, begun)
-        codec = RealtimeCodec(asked, sound_in_events=sound_in_events)
+        codec = RealtimeCodec(asked, track_s=track_s)
     except PromptError as error:
         raise ApiError(400, str(error), param="model") from None
     except Refused as refused:

@@ -28,9 +28,9 @@ READY_WITHIN_S = 10.0
 
 Sessions = Sequence[Mapping[str, Any]]
 
-NewCall = Callable[[str, str, Sessions, CallLog], Call]
-"""Of the call's id, the model's name (empty: any), the session as asked for, part by part, and the
-log. Raises ApiError."""
+NewCall = Callable[[str, str, Sessions, CallLog, Callable[[], float]], Call]
+"""Of the call's id, the model's name (empty: any), the session as asked for, part by part, the log,
+and how many seconds of sound the call was given so far. Raises ApiError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +79,12 @@ class WebRtcCalls:
         self, call_id: str, log: CallLog, offer: str, model: str, sessions: Sessions
     ) -> Begun:
         await self._check_room()
-        call = self._new_call(call_id, model, sessions, log)
+        peer = Peer(Ports(self._settings.port_min, self._settings.port_max))
+        call = self._new_call(call_id, model, sessions, log, lambda: peer.heard_s)
         if not self._replica.admission.reserve(call_id, self._replica.now_s()):
             raise busy()
         async with AsyncExitStack() as place:
             place.enter_context(self._replica.admission.hold(call_id, call))
-            peer = Peer(Ports(self._settings.port_min, self._settings.port_max))
             place.push_async_callback(peer.close)
             answer = await self._answer(peer, offer)
             self._calls[call_id] = call

@@ -42,7 +42,7 @@ Message = str | bytes | Audio
 
 
 class Peer:
-    """Answer once with `answer`; close in any case with `close`."""
+    """Answer once with `answer`, and close then in any case with `close`."""
 
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
@@ -51,6 +51,8 @@ class Peer:
         self._channel: RTCDataChannel | None = None
         self._channel_wanted = self._over = False
         self.loudspeaker = Loudspeaker()
+        self.heard_s = 0.0
+        """Seconds of the microphone's sound among `messages` so far."""
         self._microphone = Microphone(self._take)
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._connection.on("connectionstatechange", self._changed)
@@ -82,6 +84,8 @@ class Peer:
         while (message := await self._inbox.get()) is not None:
             if self._inbox.qsize() >= MAX_UNREAD:
                 raise ProtocolError(POLICY, "more came in than can be taken")
+            if isinstance(message, Audio):
+                self.heard_s += message.seconds
             yield message
 
     async def send(self, message: Wire) -> None:

@@ -6,9 +6,8 @@ WebRTC call for an ongoing request, as it does a WebSocket: it scales by it and,
 drains, waits for it.
 """
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any, cast
 
 import orjson
@@ -16,18 +15,26 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.background import BackgroundTask
 from starlette.datastructures import FormData, UploadFile
 
+from ingress.call import Call
+from ingress.call_log import CallLog
 from ingress.realtime_calls import new_call
 from ingress.replica import Replica
 from ingress.rest.bodies import portable
 from ingress.rest.errors import ApiError, errors_of
-from ingress.webrtc.calls import WebRtcCalls
+from ingress.webrtc.calls import Sessions, WebRtcCalls
 
 SDP = "application/sdp"
 
 
 def router(replica: Replica) -> APIRouter:
     """`POST /v1/realtime/calls` and `POST /v1/realtime/calls/{id}/hangup`."""
-    return routes_of(WebRtcCalls(replica, partial(new_call, replica, sound_in_events=False)))
+
+    def begun(
+        call_id: str, model: str, sessions: Sessions, log: CallLog, track_s: Callable[[], float]
+    ) -> Call:
+        return new_call(replica, call_id, model, sessions, log, track_s=track_s)
+
+    return routes_of(WebRtcCalls(replica, begun))
 
 
 def routes_of(calls: WebRtcCalls) -> APIRouter:

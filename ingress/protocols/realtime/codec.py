@@ -1,6 +1,6 @@
 """One Realtime connection's translation. It owns no socket, no task and no clock."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 
 import orjson
@@ -22,14 +22,15 @@ TRACK_HZ = 24_000
 
 
 class RealtimeCodec:
-    """A WebSocket's peer is sent texts only. Over WebRTC (`sound_in_events=False`) sound goes as
-    it is to a track, with `Clear` to empty that, and the texts are the data channel's."""
+    """A WebSocket's peer is sent texts only. Over WebRTC sound goes as it is to a track, with
+    `Clear` to empty that, and the texts are the data channel's; `track_s` tells how many seconds of
+    the caller's sound the call was given."""
 
-    def __init__(self, session: Session, *, sound_in_events: bool = True) -> None:
-        self._exchange = Exchange(session)
-        self._in_events = sound_in_events
-        self._incoming = Incoming(self._exchange, sound_in_events=sound_in_events)
-        self._outgoing = Outgoing(self._exchange, sound_in_events=sound_in_events)
+    def __init__(self, session: Session, *, track_s: Callable[[], float] | None = None) -> None:
+        self._exchange = Exchange(session, track_s)
+        self._in_events = track_s is None
+        self._incoming = Incoming(self._exchange)
+        self._outgoing = Outgoing(self._exchange, sound_in_events=self._in_events)
         self._numbers = count(1)
 
     @property

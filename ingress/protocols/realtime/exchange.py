@@ -1,6 +1,7 @@
 """What the two directions of a Realtime connection share: the session, the items and the replies
 that were asked for. Owns no socket and no clock."""
 
+from collections.abc import Callable
 from uuid import uuid4
 
 from conversation.wishes import Wish
@@ -24,10 +25,12 @@ def new_id(prefix: str) -> str:
 
 
 class Exchange:
-    def __init__(self, session: Session) -> None:
+    """`track_s`: see `SoundIn`."""
+
+    def __init__(self, session: Session, track_s: Callable[[], float] | None = None) -> None:
         self.session = session
         self.items = Items()
-        self.sound = SoundIn(session.settings.audio.input.format)
+        self.sound = SoundIn(session.settings.audio.input.format, track_s)
         self._open: dict[str, Response] = {}  # by id, in the order of their asking
         self._asides = 0
 

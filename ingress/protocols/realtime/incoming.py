@@ -73,10 +73,10 @@ class Cancel(Frame):
 
 
 class Incoming:
-    """One call's. Only where the sound comes in events, too, is its length known here."""
+    """One call's."""
 
-    def __init__(self, exchange: Exchange, *, sound_in_events: bool) -> None:
-        self._exchange, self._in_events = exchange, sound_in_events
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
         self._does: Mapping[str, Callable[[Body], Iterator[Decoded]]] = {
             "session.update": self._update,
             APPEND: self._append,
@@ -127,7 +127,7 @@ class Incoming:
 
     def _commit(self, _: Body) -> Iterator[Decoded]:
         sound = self._exchange.sound
-        if self._in_events and sound.waiting_s < LEAST_COMMIT_S:
+        if sound.waiting_s < LEAST_COMMIT_S:
             raise Refused(
                 "Error committing input audio buffer: buffer too small. Expected at least 100ms of "
                 f"audio, but buffer only has {sound.waiting_s * 1_000:.2f}ms of audio.",

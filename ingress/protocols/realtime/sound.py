@@ -5,7 +5,7 @@ Bounds no message: who takes them from the network does, uvicorn at 16 MiB (its 
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -46,27 +46,28 @@ def encoded(samples: Samples, kind: WireFormat) -> str:
 
 
 class SoundIn:
-    """What the client sends: decoded, and counted since the last utterance."""
+    """What the client sends: decoded, and counted since the last utterance. `track_s` tells how
+    many seconds of it came on a way of their own."""
 
-    def __init__(self, kind: WireFormat) -> None:
-        self._kind = kind
+    def __init__(self, kind: WireFormat, track_s: Callable[[], float] | None = None) -> None:
+        self._kind, self._track_s = kind, track_s
         self._odd = b""  # half a sample, until the rest of it comes
         self._resampler = Resampler(rate_of(kind), HEARD_HZ)
-        self._samples = self._taken = 0
+        self._samples, self._taken_s = 0, 0.0
 
     @property
     def heard_s(self) -> float:
         """Seconds of sound since the first."""
-        return self._samples / HEARD_HZ
+        return self._samples / HEARD_HZ + (self._track_s() if self._track_s else 0.0)
 
     @property
     def waiting_s(self) -> float:
         """Seconds of sound since the last utterance."""
-        return (self._samples - self._taken) / HEARD_HZ
+        return self.heard_s - self._taken_s
 
     def take(self) -> None:
         """What was sent so far is an utterance, or forgotten."""
-        self._taken = self._samples
+        self._taken_s = self.heard_s
 
     def become(self, kind: WireFormat) -> None:
         """The next sound comes in this format."""

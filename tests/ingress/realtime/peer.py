@@ -84,13 +84,14 @@ class Peer:
         self.track: list[Any] = []  # what a WebRTC peer is sent beside events
         self._inbox: asyncio.Queue[Any] = asyncio.Queue()
         self._put = self._read = 0
+        self._heard_s = 0.0  # of sound that came beside events
         self.call = new_call(
             self.replica,
             "sess_1",
             "default",
             (session or {},),
             CallLog("sess_1"),
-            sound_in_events=sound_in_events,
+            track_s=None if sound_in_events else lambda: self._heard_s,
         )
 
     async def __aenter__(self) -> "Peer":
@@ -105,6 +106,8 @@ class Peer:
 
     async def _messages(self) -> AsyncIterator[Any]:
         while (message := await self._inbox.get()) is not None:
+            if isinstance(message, Audio):
+                self._heard_s += message.seconds
             yield message
             self._read += 1
 

@@ -349,7 +349,7 @@ def test_taking_back_what_is_being_said_ends_the_voice_too():
 
 
 def test_a_voice_never_ends_before_it_began():
-    """Over WebRTC the sound does not come by the codec: it does not know how much there was."""
+    """The silence that stands in for what a line did not send does not come by the codec."""
     line = Line()
     line.say(CallerStarted("u1", 0.5))
     assert line.does("input_audio_buffer.clear", event_id=None) == [TakeBack()]

@@ -139,8 +139,9 @@ async def test_a_commit_of_no_sound_asks_no_model() -> None:
     async with Peer(sound_in_events=False) as peer:
         peer.update(audio={"input": {"turn_detection": None, "transcription": {}}})
         peer.send("input_audio_buffer.commit")
-        done = await peer.sent("conversation.item.input_audio_transcription.completed")
-    assert done["transcript"] == "" and not peer.models.heard
+        error = (await peer.sent("error"))["error"]
+    assert error["code"] == "input_audio_buffer_commit_empty"
+    assert not peer.of("conversation.item.added") and not peer.models.heard
 
 
 async def test_a_reply_to_other_items() -> None:

@@ -87,7 +87,7 @@ def echoing(
     replica.readiness.ready.set()
     calls: list[Echo] = []
 
-    def new_call(call_id: str, model: str, sessions: Sessions, log: CallLog) -> Any:
+    def new_call(call_id: str, model: str, sessions: Sessions, log: CallLog, _: Any) -> Any:
         calls.append(Echo(model, ChainMap(*reversed(sessions))))
         return calls[-1]
 

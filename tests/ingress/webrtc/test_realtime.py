@@ -95,6 +95,19 @@ async def test_a_voice_silences_the_agent():
             assert caller.heard_s < 2  # of 8: what a busy caller had not decoded yet
 
 
+async def test_a_voice_that_is_taken_back_ended_later_than_it_began():
+    with served(Models()) as client:
+        async with Caller(str(client.base_url)) as caller:
+            await caller.until(lambda one: one.of("session.created"))
+            caller.say(SPEECH)
+            await caller.until(lambda one: one.of("input_audio_buffer.speech_started"))
+            caller.send({"type": "input_audio_buffer.clear"})
+            await caller.until(lambda one: one.of("input_audio_buffer.cleared"))
+    began = caller.of("input_audio_buffer.speech_started")[0]["audio_start_ms"]
+    ended = caller.of("input_audio_buffer.speech_stopped")[0]["audio_end_ms"]
+    assert began + 100 <= ended  # as long as it takes to be sure of a voice
+
+
 async def test_a_client_secret_opens_a_call_with_its_session():
     keys = ("sk-one",)
     session = {"type": "realtime", "model": "default", "instructions": "Sing."}
