@@ -22,7 +22,7 @@ WITHIN_MS = 5.0
 async def measured(how: Answering, habits: Habits) -> list[Noticed]:
     records: list[Record] = []
     async with stack_server(Stack(how)) as url:
-        step = Step(calls=4, ramp_s=0.007, duration_s=4.0, begins_s=time.monotonic())
+        step = Step(calls=4, ramp_s=0.007, duration_s=10.0, begins_s=time.monotonic())
         await hold_calls(Load(url, []), habits, step, range(4), records.append)
     return [one for one in records if isinstance(one, Noticed)]
 

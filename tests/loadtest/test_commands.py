@@ -14,7 +14,7 @@ from tests.loadtest.test_call import wav  # noqa: F401 (a fixture)
 
 pytestmark = pytest.mark.timed
 
-FAST = ["--duration", "1.5", "--ramp", "0.05", "--think-ms", "50", "--timeout-s", "4"]
+FAST = ["--duration", "4", "--ramp", "0.05", "--think-ms", "50", "--timeout-s", "8"]
 
 
 async def called(command: str, url: str, *arguments: object) -> int:

@@ -142,7 +142,7 @@ async def test_a_run_speaks_realtime() -> None:
     how, records = RealtimeAnswering(), list[Record]()
     habits = Habits((voice(),), think_ms=100, barge_in_rate=0.5, timeout_s=5)
     async with realtime_server(how) as url:
-        step = Step(calls=2, ramp_s=0.05, duration_s=2.0, begins_s=time.monotonic())
+        step = Step(calls=2, ramp_s=0.05, duration_s=4.0, begins_s=time.monotonic())
         load = Load(url, [], protocol="realtime", pace=0.25)
         await hold_calls(load, habits, step, range(2), records.append)
     noticed = [one for one in records if isinstance(one, Noticed)]

@@ -25,7 +25,7 @@ async def held(
 ) -> tuple[StepResult, list[Record]]:
     records: list[Record] = []
     async with stack_server(Stack(how, busy=busy)) as url:
-        step = Step(calls, ramp_s=0.05, duration_s=1.5, begins_s=time.monotonic())
+        step = Step(calls, ramp_s=0.05, duration_s=4.0, begins_s=time.monotonic())
         given = replace(Load(url, [], pace=0.25), **load)
         own = await hold_calls(given, habits, step, range(calls), records.append)
     return summed(step, 0.0, [(0, record) for record in records], own), records
@@ -122,7 +122,7 @@ async def test_a_server_that_goes_away_is_told_and_waited_for_no_longer_than_the
         if isinstance(record, Noticed):
             answered.set()
 
-    step = Step(calls=2, ramp_s=0.05, duration_s=6.0, begins_s=time.monotonic())
+    step = Step(calls=2, ramp_s=0.05, duration_s=10.0, begins_s=time.monotonic())
     async with asyncio.TaskGroup() as tasks, stack_server(Stack(Answering())) as url:
         load = Load(url, [], pace=0.25)
         holding = tasks.create_task(hold_calls(load, TALK, step, range(2), note))
@@ -156,11 +156,11 @@ async def test_jitter_delays_both_ways_and_keeps_the_order() -> None:
 async def test_turns_during_the_ramp_do_not_count() -> None:
     records: list[Record] = []
     async with stack_server(Stack(Answering())) as url:
-        step = Step(calls=2, ramp_s=1.5, duration_s=1.0, begins_s=time.monotonic())
+        step = Step(calls=2, ramp_s=4.0, duration_s=4.0, begins_s=time.monotonic())
         load = Load(url, [], pace=0.25)
         own = await hold_calls(load, TALK, step, range(2), records.append)
     result = summed(step, 0.0, [(0, record) for record in records], own)
-    before = [one for one in result.noticed if one.at_s < 1.5]
+    before = [one for one in result.noticed if one.at_s < 4.0]
     assert before and all(one.call == 0 for one in before)
     assert result.turns == len(result.noticed) - len(before) > 0
 
@@ -174,7 +174,7 @@ async def test_a_tester_that_is_late_itself_says_so() -> None:
 
     records = Busy()
     async with stack_server(Stack(Answering(replies=("One.",)))) as url:
-        step = Step(calls=4, ramp_s=0.01, duration_s=1.5, begins_s=time.monotonic())
+        step = Step(calls=4, ramp_s=0.01, duration_s=4.0, begins_s=time.monotonic())
         own = await hold_calls(Load(url, [], pace=0.25), TALK, step, range(4), records.append)
     result = summed(step, 0.0, [(0, record) for record in records], own)
     assert result.late and result.latest_ms > 200
