@@ -23,7 +23,7 @@ from tests.clients.caller import TOOL
 from tests.ingress.line import Counts
 from tests.ingress.server import serving
 
-STORY = " ".join(["It is a long story that goes on and on."] * 8)
+STORY = " ".join(["It is a long story that goes on and on."] * 16)
 REPLIES = (
     STORY,
     "You said: {last} That was it.",

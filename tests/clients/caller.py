@@ -26,7 +26,7 @@ from audio.resampling import resample
 RATE_HZ = 24_000
 FRAME_S = 0.02
 BARGE_IN_AFTER_S = 0.5
-WITHIN_S = 15
+WITHIN_S = 45
 AUDIBLE = 300
 """Of a full scale of 32,768."""
 QUESTION = "What is the weather in Berlin?"
@@ -121,7 +121,7 @@ class Caller:
         self._news.set()
 
     async def until(self, holds: Callable[[], object], what: str) -> None:
-        """Raises AssertionError after 15 s without `what`."""
+        """Raises AssertionError after 45 s without `what`."""
         try:
             async with asyncio.timeout(WITHIN_S):
                 while not holds():

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import soundfile
 
+from ingress import listening
 from tests.clients import packages
 from tests.clients.answering import REPLIES, Models, answering
 from tests.clients.caller import sentence
@@ -74,8 +75,21 @@ def replies() -> Sequence[Any]:
 
 
 @pytest.fixture
-def parley(sentences: dict[str, Path], replies: Sequence[Any]) -> Iterator[tuple[str, Models]]:
+def line_silent_s() -> float:
+    """After how long a client that sends nothing is taken for silent. A client, a process of its
+    own, may be held up within a sentence by a busy machine: that shall not cut it in two."""
+    return 30.0
+
+
+@pytest.fixture
+def parley(
+    sentences: dict[str, Path],
+    replies: Sequence[Any],
+    line_silent_s: float,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[tuple[str, Models]]:
     """A server's address (http://…), and the models behind it."""
+    monkeypatch.setattr(listening, "LINE_SILENT_S", line_silent_s)
     known = {text: sentence(path) for text, path in sentences.items()}
     with answering(known, replies) as served:
         yield served

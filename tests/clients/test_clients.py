@@ -15,7 +15,8 @@ from tests.clients.answering import REPLIES, STORY
 from tests.clients.caller import TOOL, WEATHER
 
 ROOT = Path(__file__).parents[2]
-ENDS_WITHIN_S = 60
+ENDS_WITHIN_S = 180
+STORY_S = len(STORY.split()) * 0.1
 pytestmark = pytest.mark.timed
 
 
@@ -42,11 +43,12 @@ def assert_held(report: dict[str, Any], said: list[str]) -> None:
     answers = report["answers"]
     assert [answer["cut_off"] for answer in answers] == [True, False, False]
     cut_off, heard, last = answers
-    assert cut_off["text"] and cut_off["seconds"] < len(STORY.split()) * 0.1 - 1
+    assert cut_off["text"] and cut_off["seconds"] < STORY_S - 1
     assert STORY.startswith(report["kept"].rstrip(" -—")) and report["kept"]
     assert len(report["kept"].split()) < len(STORY.split()) / 2
     assert heard["text"] == f"You said: {said[1]} That was it."
-    assert heard["seconds"] == pytest.approx(1.4, abs=0.5)  # a track's last sound comes behind
+    # A track's last sound comes behind, and it may be filled where the client was held up.
+    assert len(heard["text"].split()) * 0.1 - 0.4 < heard["seconds"] < STORY_S
     assert min(answer["loudest"] for answer in answers) > 6_000
     assert report["tool"] == {"name": TOOL["name"], "city": "Berlin"}
     assert last["text"].replace('"', "") == f"It is {WEATHER} in Berlin."

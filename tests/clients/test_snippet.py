@@ -8,15 +8,17 @@ from pathlib import Path
 import pytest
 import soundfile
 
+from ingress import listening
 from tests.clients.caller import RATE_HZ, sentence
 
 ROOT = Path(__file__).parents[2]
 SNIPPET = ROOT / "docs" / "snippets" / "talk.py"
-ENDS_WITHIN_S = 60
+ENDS_WITHIN_S = 180
 COMFORT = "That is sad to hear, and I am sorry for him."
 
 
 @pytest.mark.timed
+@pytest.mark.parametrize("line_silent_s", [listening.LINE_SILENT_S])  # it sends no silence itself
 @pytest.mark.parametrize("replies", [(COMFORT, "And {last}?")], ids=["briefly"])
 def test_it_holds_a_conversation(parley, sentences, tmp_path):
     """Two turns: what was said, and the sound of each answer."""
