@@ -8,6 +8,10 @@ COVERS_MS = 64
 """Silence behind the voice with which a partial is as good as a final transcript. What is 35 dB
 under the voice counts as silence (`audio.fading`), so an unvoiced last consonant is before it."""
 
+UNJUDGED_MS = 36
+"""So short after the last voice nothing is known to be silent: a window of voice activity is judged
+when it is whole (32 ms), and a resampler holds back some samples."""
+
 
 class Partials:
     """At most one in flight a call; one that comes late is skipped, never queued. Besides the
@@ -24,7 +28,7 @@ class Partials:
         if self._last.first_sample != now.first_sample:  # a new utterance has begun
             self._last = Utterance(now.first_sample, now.end_sample, now.first_sample)
         late_enough = now.end_sample - self._last.end_sample >= self._every_samples
-        if self._hearing.silent_ms:
+        if self._hearing.silent_ms > UNJUDGED_MS:
             late_enough = self._hearing.silent_ms >= COVERS_MS and not covers(self._last, now)
         if not self._every_samples or in_flight or not late_enough:
             return None
