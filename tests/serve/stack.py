@@ -18,7 +18,7 @@ import psutil
 from deployments.local_cluster import free_ports
 
 ROOT = Path(__file__).parents[2]
-START_WITHIN_S = 240
+START_WITHIN_S = 480
 STOP_WITHIN_S = 40
 """Twelve were seen beside three busy processes; who waits for Ray waits a minute, or for ever."""
 

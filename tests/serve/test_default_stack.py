@@ -6,6 +6,7 @@ import re
 
 import httpx
 import pytest
+import yaml
 
 from audio.pcm import Samples
 from configs import schema
@@ -13,20 +14,27 @@ from deployments.__main__ import read_config
 from deployments.app import ROOT, located
 from deployments.engines.whisper import Whisper
 from loadtest.utterance import read_utterance
-from tests.serve.callers import CLIPS, SHORT, call, closed_turns, short, turn
+from tests.serve.callers import ANSWER_WITHIN_S, CLIPS, SHORT, call, closed_turns, short, turn
 from tests.serve.stack import START_WITHIN_S, Stack, running, wait_until
 
 pytestmark = [
     *(pytest.mark.serve, pytest.mark.models, pytest.mark.timed),
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(1_800),
 ]
 CONFIG = ROOT / "serve_config.yaml"
+PATIENT_S = 120
+"""Ten calls at once want nine seconds for an answer on two cores, and there are slower ones. The
+defaults, 30 and 60, are for callers, who wait no longer."""
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory):
-    log = tmp_path_factory.mktemp("default") / "log"
-    with running(CONFIG, log, until="HAProxy") as one:
+    folder = tmp_path_factory.mktemp("default")
+    config = yaml.safe_load(CONFIG.read_text())
+    limits = config["applications"][0]["args"]["agents"]["default"]["limits"]
+    limits |= {"request_timeout_s": PATIENT_S, "streaming_timeout_s": PATIENT_S}
+    (folder / "patient.yaml").write_text(yaml.safe_dump(config))
+    with running(folder / "patient.yaml", folder / "log", until="HAProxy") as one:
         one.first_health = first_health(one)
         wait_until(lambda: "Parley is ready" in one.printed, START_WITHIN_S)
         yield one
@@ -92,7 +100,7 @@ async def test_a_barge_in_is_cleared_and_the_call_goes_on(stack: Stack):
         await phone.audible(after=spoken.voiced_until)
         turns = len(closed_turns(phone))
         await phone.say(short())
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(ANSWER_WITHIN_S):
             await phone.until(lambda: len(closed_turns(phone)) > turns + 1 or None)
         assert phone.clears == 1
         outcomes = [one["outcome"] for one in closed_turns(phone)]
@@ -111,7 +119,7 @@ async def test_ten_calls_at_once_are_all_answered_and_nobody_hears_another(stack
     for name, answer in (pair for turns in calls for pair in turns):
         assert answer["outcome"] == "answered", answer
         assert shared(expected[name], answer["transcript"]) >= 0.6, (name, answer)
-    assert stack.health()["active_calls"] == 0
+    wait_until(lambda: stack.health()["active_calls"] == 0, ANSWER_WITHIN_S)
 
 
 def read_transcripts() -> dict[str, str]:

@@ -27,7 +27,7 @@ from tests.serve.stack import (
     wait_until,
 )
 
-pytestmark = [pytest.mark.serve, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.serve, pytest.mark.timeout(900)]
 CONFIG = ROOT / "configs" / "scripted.yaml"
 MODELS = ("Transcriber", "LanguageModel", "Synthesizer")
 MIB = 2**20

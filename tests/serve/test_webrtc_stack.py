@@ -14,7 +14,7 @@ import yaml
 from tests.ingress.webrtc.peer import Caller
 from tests.serve.stack import ROOT, START_WITHIN_S, Stack, running, wait_until
 
-pytestmark = [pytest.mark.serve, pytest.mark.drains, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.serve, pytest.mark.drains, pytest.mark.timeout(900)]
 CONFIG = ROOT / "configs" / "scripted.yaml"
 
 DRAINING_S = 2
