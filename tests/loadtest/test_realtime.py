@@ -83,7 +83,8 @@ async def test_a_barge_in_drops_the_rest_and_says_what_was_heard(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    how = RealtimeAnswering(phrases=6)
+    phrases = 40  # longer than a machine stands still: the rest is there to be dropped
+    how = RealtimeAnswering(phrases)
     async with realtime_server(how) as url:
         code = await called(
             url, "--wav", wav, "--turns", 2, "--barge-in-after", 600, "--json", "--out", tmp_path
@@ -91,12 +92,12 @@ async def test_a_barge_in_drops_the_rest_and_says_what_was_heard(
     first, second = (json.loads(told) for told in capsys.readouterr().out.splitlines())
     assert code == 0, (first, second)
     assert first["cut_off"] and first["reply"] == "heard of it"  # the server's own word for it
-    assert not second["cut_off"] and second["reply"] == "0. 1. 2. 3. 4. 5."
+    assert not second["cut_off"] and second["reply"].split() == [f"{n}." for n in range(phrases)]
     (truncate,) = how.events("conversation.item.truncate")
     (retrieve,) = how.events("conversation.item.retrieve")
     assert truncate["content_index"] == 0 and retrieve["item_id"] == truncate["item_id"]
     # 600 ms of the reply, 100 ms of silence before the utterance's voice, and the way.
-    assert 700 <= truncate["audio_end_ms"] < 6 * PHRASE_MS
+    assert 700 <= truncate["audio_end_ms"] < phrases * PHRASE_MS
 
 
 async def test_an_utterance_of_two_items_is_one_turn(
