@@ -17,7 +17,7 @@ export const TOOL = {
 const FRAME_MS = 20;
 const FRAME = (RATE_HZ * FRAME_MS) / 1_000;
 const BARGE_IN_AFTER_S = 0.5;
-const WITHIN_MS = 15_000;
+const WITHIN_MS = 45_000;
 const AUDIBLE = 300;
 
 /** Speaks in real time: silence unless there is a sentence to say. */
