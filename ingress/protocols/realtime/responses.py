@@ -115,7 +115,9 @@ class Response:
         yield from self.create()
         self.ended = True
         if self._text is not None:
-            yield from self._close("completed" if end in ("completed", "failed") else "incomplete")
+            apologised = end == "failed" and self.terms.spoken
+            whole = end == "completed" or apologised
+            yield from self._close("completed" if whole else "incomplete")
         for call in self._waiting:
             yield from self._call(call)
         self.shown.give_up(self.item)

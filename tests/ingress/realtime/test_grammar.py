@@ -1,4 +1,5 @@
-"""However a client behaves, every event comes in order and everything that began has its end."""
+"""However a client behaves, every event comes in order, everything that began has its end, and
+what is told of an item is what was told before and what the model is told."""
 
 import asyncio
 import itertools
@@ -6,14 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from configs.agents import Agent
 from conversation.fallbacks import FailureClass
+from conversation.history import Message
 from conversation.tools import ToolCall
 from ingress.backends import BackendError, Usage
 from tests.ingress.line import Models
+from tests.ingress.realtime.contents import Contents
 from tests.ingress.realtime.grammar import Grammar
 from tests.ingress.realtime.peer import SPEECH, Peer
 from tests.ingress.realtime.test_tools_and_items import WEATHER
@@ -34,7 +37,7 @@ class Moody(Models):
 
     def __init__(self, phrase_s: float) -> None:
         super().__init__(
-            transcripts=["hello", "", "what is two", LOST],
+            transcripts=["hello", "Yes.", "", "what is two", "Yes.", LOST],
             replies=["It is one. It is two then.", ["One two", LOST], "Three.", LOST],
             phrase_s=phrase_s,
             hears_partials=True,
@@ -60,6 +63,8 @@ class Client:
 
     peer: Peer
     made: list[str] = field(default_factory=list)
+    hushed: set[int] = field(default_factory=set)
+    """After how many events what played was ended by the client, which no event may tell."""
 
     def item(self, choice: int) -> str:
         """Mostly one that is or was there, and mostly a late one."""
@@ -68,7 +73,7 @@ class Client:
         return items[-1 - choice % min(len(items), 4)]
 
     async def say(self, choice: int) -> None:
-        self.peer.append(SPEECH[: 48_000 * (1 + choice % 3)])
+        self.peer.append(SPEECH[: 24_000 * (1 + choice % 6)])
 
     async def pause(self, choice: int) -> None:
         self.peer.silence(200 + 400 * (choice % 3))
@@ -81,6 +86,11 @@ class Client:
 
     async def hush(self, _: int) -> None:
         self.peer.send("output_audio_buffer.clear")
+        await self._until_hushed()
+
+    async def _until_hushed(self) -> None:
+        await self.peer.until(lambda peer: peer.all_read)
+        self.hushed.add(len(self.peer.events))
 
     async def listen(self, choice: int) -> None:
         detection = DETECTIONS[choice % len(DETECTIONS)]
@@ -138,6 +148,11 @@ class Client:
             self.peer.send("response.cancel", response_id=number)
         else:
             self.peer.send("response.cancel")
+        await self._until_hushed()
+
+    async def retrieve_all(self) -> None:
+        for item in [event["item"]["id"] for event in self.peer.of("conversation.item.added")]:
+            self.peer.send("conversation.item.retrieve", item_id=item)
 
     async def talk_nonsense(self, choice: int) -> None:
         nonsense = ["{", b"\x00", "{}", '{"type":"x"}', '{"type":"session.update"}']
@@ -149,24 +164,37 @@ class Client:
         await self.peer.until(lambda peer: len(peer.events) >= number or at_rest(peer))
 
 
-ACTIONS = [name for name, one in vars(Client).items() if asyncio.iscoroutinefunction(one)]
+NOT_AMONG_THEM = {"_until_hushed", "retrieve_all"}
+ACTIONS = [
+    name
+    for name, one in vars(Client).items()
+    if asyncio.iscoroutinefunction(one) and name not in NOT_AMONG_THEM
+]
 OFTEN = ["say", "pause", "respond", "wait", "wait", "wait", "answer_tool"]
+OVER_THE_AGENT = [("say", 5), ("pause", 2), ("wait", 24), ("say", 0), ("pause", 2), ("wait", 24)]
+UNINTERRUPTED = [("listen", 2), *OVER_THE_AGENT]
+"""A "Yes." in the middle of a reply that goes on."""
+
 BEHAVIOUR = st.lists(st.tuples(st.sampled_from(ACTIONS + OFTEN), st.integers(0, 99)), max_size=25)
 
 
-def at_rest(peer: Peer) -> bool:
+def told(peer: Peer) -> bool:
+    """Whether nothing is to come any more, but the end of what plays."""
     state = peer.call.state
     waiting = state.segments or state.untold or state.wished or state.queued
     created, done = peer.of("response.created"), peer.of("response.done")
-    return (
-        peer.all_read and state.phase == "listening" and not waiting and len(created) == len(done)
-    )
+    return peer.all_read and not waiting and len(created) == len(done)
+
+
+def at_rest(peer: Peer) -> bool:
+    return told(peer) and peer.call.state.phase == "listening"
 
 
 async def behave(
     behaviour: list[tuple[str, int]], *, sound_in_events: bool, phrase_s: float
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """What the client was told, and the names of the history's messages."""
+) -> tuple[list[dict[str, Any]], set[int], tuple[Message, ...]]:
+    """What the client was told, with every item retrieved at last, once before all of it was heard;
+    when it hushed the agent; and the history."""
     agent = Agent(prompt="Be brief.", phrase_markers=False, fallback_lines=("Sorry.", "Again."))
     session = {"audio": {"input": {"transcription": {"model": "whisper-1"}}}}
     ways = {"sound_in_events": sound_in_events, "listening": {"partial_every_ms": 100}}
@@ -176,28 +204,38 @@ async def behave(
             await getattr(client, action)(choice)
         peer.update(audio={"input": {"turn_detection": SERVER_VAD}})
         peer.say()
-        await peer.until(at_rest)
+        for met in (told, at_rest):
+            await peer.until(met)
+            await client.retrieve_all()
         updates = len(peer.of("session.updated"))
         peer.update()
         await peer.sent("session.updated", updates + 1)
-        return list(peer.events), [one.item for one in peer.call.state.history]
+        return list(peer.events), client.hushed, peer.call.state.history
 
 
 @pytest.mark.parametrize("sound_in_events", [True, False])
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(behaviour=BEHAVIOUR, phrase_s=st.sampled_from([0.02, 0.3]))
+@example(behaviour=OVER_THE_AGENT, phrase_s=0.3)
+@example(behaviour=UNINTERRUPTED, phrase_s=1.5)
 def test_every_event_in_order(sound_in_events, behaviour, phrase_s):
     ways = {"sound_in_events": sound_in_events, "phrase_s": phrase_s}
-    grammar = Grammar()
-    events, history = asyncio.run(behave(behaviour, **ways))
-    for event in events:
+    grammar, contents = Grammar(), Contents()
+    events, hushed, history = asyncio.run(behave(behaviour, **ways))
+    for number, event in enumerate(events):
+        if number in hushed:
+            contents.interrupt()
         try:
             grammar.take(event)
+            contents.take(event)
         except (AssertionError, KeyError, ValueError, IndexError) as error:
             raise AssertionError(f"out of order: {event}") from error
     grammar.end(transcribes=True)
-    there = [item for item in history if item in grammar.order]
-    assert there == [item for item in grammar.order if item in history]
+    held = [message.item for message in history]
+    there = [item for item in held if item in grammar.order]
+    assert there == [item for item in grammar.order if item in held]
+    contents.agrees(history)
+    assert contents.compared >= len(grammar.order)
 
 
 def test_the_grammar_can_fail():
@@ -205,3 +243,23 @@ def test_the_grammar_can_fail():
     grammar.take({"type": "session.created", "event_id": "1"})
     with pytest.raises(AssertionError):
         grammar.take({"type": "input_audio_buffer.speech_stopped", "event_id": "2", "item_id": "x"})
+
+
+UTTERANCE = {"type": "message", "role": "user", "id": "u1", "status": "completed"}
+
+
+def with_words(words: str | None) -> dict[str, Any]:
+    return UTTERANCE | {"content": [{"type": "input_audio", "transcript": words}]}
+
+
+def test_what_does_not_agree_is_found():
+    contents = Contents()
+    contents.take({"type": "conversation.item.done", "item": with_words(None)})
+    transcribed = "conversation.item.input_audio_transcription.completed"
+    contents.take({"type": transcribed, "item_id": "u1", "transcript": "Yes."})
+    contents.take({"type": "conversation.item.retrieved", "item": with_words("Yes.")})
+    contents.agrees([Message("user", "Yes.", item="u1")])
+    with pytest.raises(AssertionError):
+        contents.take({"type": "conversation.item.retrieved", "item": with_words(None)})
+    with pytest.raises((AssertionError, KeyError)):
+        contents.agrees([])

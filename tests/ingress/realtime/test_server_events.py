@@ -1,6 +1,7 @@
 """What a client is sent, output by output, where the whole call does not show it."""
 
 import base64
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -215,6 +216,17 @@ def test_a_reply_that_failed_says_why_and_its_fixed_line_is_spoken():
     assert done["status"] == "failed"
     assert done["status_details"]["error"]["message"] == "timeout: no first token"
     assert done["output"][0]["content"][0]["transcript"] == "I apologize."
+
+
+def test_a_reply_in_writing_that_failed_is_not_whole():
+    """No fixed line ends it, and the model is told that it was cut off."""
+    line = Line(output_modalities=["text"])
+    line.say(ReplyBegun(1, "a1", replace(PLAIN, spoken=False)))
+    line.say(AgentWrites(1, "One two"))
+    line.say(FellBack(1, "timeout: no next token"))
+    (item,) = line.say(TurnClosed(1, "failed"))[-1]["response"]["output"]
+    (told,) = line.say(ItemTold("a1", Message("assistant", "One two", cut_off=True), ""))
+    assert item["status"] == told["item"]["status"] == "incomplete"
 
 
 def test_a_call_that_comes_while_the_agent_speaks_follows_the_message():
