@@ -161,7 +161,9 @@ class Client:
     async def wait(self, choice: int) -> None:
         """Until so many more events have come, or nothing is under way."""
         number = len(self.peer.events) + 1 + choice % 25
-        await self.peer.until(lambda peer: len(peer.events) >= number or at_rest(peer))
+        await self.peer.until(
+            lambda peer: len(peer.events) >= number or at_rest(peer) or up_to_the_caller(peer)
+        )
 
 
 NOT_AMONG_THEM = {"_until_hushed", "retrieve_all"}
@@ -184,6 +186,13 @@ def told(peer: Peer) -> bool:
     waiting = state.segments or state.untold or state.wished or state.queued
     created, done = peer.of("response.created"), peer.of("response.done")
     return peer.all_read and not waiting and len(created) == len(done)
+
+
+def up_to_the_caller(peer: Peer) -> bool:
+    """Whether all waits for the end of an utterance that the caller has begun."""
+    state = peer.call.state
+    known = all(segment.text is not None for segment in state.segments)
+    return peer.all_read and state.caller_speaks and state.phase == "listening" and known
 
 
 def at_rest(peer: Peer) -> bool:
