@@ -148,7 +148,8 @@ class TellBegun:
 
 @dataclass(frozen=True, slots=True)
 class TellItem:
-    """What the conversation holds of an item: None where it holds nothing."""
+    """What the conversation holds of an item: one without words where it has none, or none yet;
+    None where it has outgrown it."""
 
     item: str
     message: Message | None

@@ -1,7 +1,7 @@
 """The conversation as a list of items that the caller's end may add to, take from and cut. Pure.
 
 An item is a message of the history. An utterance that is over and a reply that is begun have their
-places there before their words, and keep them without: asking for one that has none finds nothing.
+places there before their words, and keep them without.
 """
 
 from collections.abc import Sequence
@@ -24,9 +24,9 @@ def rearrange(state: Conversation, event: ItemEvent) -> Step:
         case ItemAdded(message, after):
             return _changed(state, put_behind(state.history, after, message))
         case ItemAsked(item, request):
-            named = (one for one in (*under_way(state), *state.history) if one.item == item)
-            found = next((one for one in named if one.says or one.phrases), None)
-            return state, (TellItem(item, found, request),)
+            named = [one for one in (*under_way(state), *state.history) if one.item == item]
+            there = next((one for one in named if one.says or one.phrases), None)
+            return state, (TellItem(item, there or next(iter(named), None), request),)
         case ItemDeleted(item):
             state, commands = _spoken_no_more(state, item)
             kept = tuple(one for one in state.history if one.item != item)

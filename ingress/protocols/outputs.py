@@ -136,7 +136,7 @@ class TurnClosed:
 
 @dataclass(frozen=True, slots=True)
 class ItemTold:
-    """What the conversation holds of an item, None for nothing, to whoever asked by `request`."""
+    """What the conversation holds of an item, to whoever asked by `request`: see `TellItem`."""
 
     item: str
     message: Message | None

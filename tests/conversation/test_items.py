@@ -110,7 +110,7 @@ def test_behind_what_has_no_words_is_a_place_too():
     state, _ = run(state, ItemAdded(unheard, "ia1"), ItemAdded(noise, "iu1"))
     assert texts(state) == ["to noise", "hello", "to nothing", "bye"]
     _, (told,) = run(state, ItemAsked("iu1", "r"))
-    assert told == TellItem("iu1", None, "r")
+    assert told == TellItem("iu1", Message("user", ""), "r")
 
 
 @pytest.mark.parametrize("words", ["", "hello"])

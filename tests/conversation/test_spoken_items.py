@@ -190,3 +190,11 @@ def test_a_reply_asked_for_in_the_middle_of_an_utterance_stands_beside_it():
     assert state.phase == "replying"
     state, commands = run(state, SpeechResumed(20_000))
     assert state.phase == "replying" and not commands
+
+
+def test_what_the_conversation_has_outgrown_is_not_there_any_more():
+    state, _ = run(begun(max_history_messages=2), *spoken())
+    state, _ = answered(state, "One.")
+    state, _ = run(state, *spoken(1, "and then", 90_000))
+    _, (told,) = run(state, ItemAsked("ia1", "r"))
+    assert told == TellItem("ia1", None, "r")

@@ -248,13 +248,16 @@ class Outgoing:
 
     def _told(self, told: ItemTold) -> Body:
         shown, message = self._exchange.items, told.message
-        if told.item not in shown:
+        if told.item not in shown or message is None:
+            gone = "not in" if told.item not in shown else "too old for the agent's limits of"
             error = Refused(
-                f"item {told.item!r} is not in the conversation",
+                f"item {told.item!r} is {gone} the conversation",
                 code="item_retrieve_invalid_item_id",
                 param="item_id",
             )
             return error.event(told.request or None)
+        if not (message.says or message.phrases):
+            message = None
         kind, status = shown.kind(told.item), shown.status(told.item)
         if message is None and status != "in_progress" and kind.startswith("assistant"):
             message = UNHEARD

@@ -132,9 +132,9 @@ def test_a_transcript_that_was_told_is_told_again():
     """agents-js asks for the item then, and shows what it is told."""
     line = Line(audio=TRANSCRIBED)
     line.say(CallerStopped("u1", 1.0, by_hand=False))
-    (unknown,) = line.say(ItemTold("u1", None, ""))
+    (unknown,) = line.say(ItemTold("u1", Message("user", ""), ""))
     line.say(CallerUnderstood("u1", "I want", 1.0))
-    (waiting,) = line.say(ItemTold("u1", None, ""))
+    (waiting,) = line.say(ItemTold("u1", Message("user", ""), ""))
     assert unknown["item"]["content"] == [{"type": "input_audio", "transcript": None}]
     assert waiting["item"]["content"] == [{"type": "input_audio", "transcript": "I want"}]
 
@@ -254,7 +254,7 @@ def test_an_item_is_told_as_it_ended_until_it_is_deleted():
     line.say(AgentWrites(1, "One."))
     line.say(TurnClosed(1, "interrupted"))
     (whole,) = line.say(ItemTold("a1", Message("assistant", "One."), ""))
-    (unheard,) = line.say(ItemTold("a1", None, ""))
+    (unheard,) = line.say(ItemTold("a1", Message("assistant", ""), ""))
     assert (whole["item"]["status"], unheard["item"]["status"]) == ("incomplete", "incomplete")
     assert unheard["item"]["content"] == [{"type": "output_audio", "transcript": ""}]
     line.does("conversation.item.delete", item_id="a1")
@@ -262,6 +262,9 @@ def test_an_item_is_told_as_it_ended_until_it_is_deleted():
     (added,) = line.does("conversation.item.create", item=given)
     (anew,) = line.say(ItemTold("a1", added.message, ""))
     assert anew["item"]["status"] == "completed"
+    (outgrown,) = line.say(ItemTold("a1", None, "req"))
+    assert outgrown["error"]["code"] == "item_retrieve_invalid_item_id"
+    assert "too old" in outgrown["error"]["message"]
 
 
 def test_what_has_no_word_is_not_told():
