@@ -10,7 +10,7 @@ from conversation.prompts import MARKER_INSTRUCTION
 from ingress.protocols.inputs import Listen
 from ingress.protocols.realtime.errors import Refused
 from ingress.protocols.realtime.session import Defaults, Session
-from tests.ingress.realtime.test_client_events import DEFAULTS, Line
+from tests.ingress.realtime.codec_line import DEFAULTS, Line
 
 TOOL = {"type": "function", "name": "f", "parameters": {"type": "object"}}
 

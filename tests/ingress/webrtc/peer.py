@@ -24,9 +24,11 @@ from aiortc.mediastreams import MediaStreamError
 
 from audio.pcm import Audio, Samples
 from audio.resampling import Resampler, resample
+from tests.ingress.server import Client
 
 VOICE_HZ, HEARD_HZ = 48_000, 24_000
 FRAME = VOICE_HZ // 50
+WITHIN_S = 60.0
 
 
 class Voice(MediaStreamTrack):
@@ -113,7 +115,7 @@ class Caller:
         """The request alone, as raw SDP or, with a session, as a form."""
         url = f"{self._url.rstrip('/')}/v1/realtime/calls"
         query = {"model": self._model} if self._model else {}
-        async with httpx.AsyncClient(timeout=20, headers=self._headers) as client:
+        async with httpx.AsyncClient(timeout=WITHIN_S, headers=self._headers) as client:
             if self._session is None:
                 sdp = {"Content-Type": "application/sdp"}
                 return await client.post(url, params=query, content=offer, headers=sdp)
@@ -186,7 +188,7 @@ class Caller:
         last = self.heard[-25:]
         return len(last) == 25 and all(np.abs(piece).max(initial=0) <= 500 for piece in last)
 
-    async def until(self, met: Callable[["Caller"], Any], within_s: float = 20) -> None:
+    async def until(self, met: Callable[["Caller"], Any], within_s: float = WITHIN_S) -> None:
         async with asyncio.timeout(within_s):
             while not met(self):
                 self._news.clear()
@@ -209,3 +211,13 @@ class Caller:
             stereo = frame.to_ndarray().reshape(-1, 2)
             self.heard.append(resampler.push(np.ascontiguousarray(stereo[:, 0])))
             self._news.set()
+
+
+async def until(met: Callable[[], object]) -> None:
+    async with asyncio.timeout(WITHIN_S):
+        while not met():  # noqa: ASYNC110  what is waited for lies in another thread
+            await asyncio.sleep(0.01)
+
+
+def url(client: Client) -> str:
+    return str(client.base_url)

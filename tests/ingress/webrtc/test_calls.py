@@ -2,35 +2,21 @@
 said is repeated by `Echo`; the call itself is tested elsewhere."""
 
 import asyncio
-import threading
-from collections.abc import Callable
 
-import psutil
 import pytest
 from openai import OpenAI
 
 from ingress.client_secrets import ClientSecrets
 from ingress.webrtc import calls as webrtc_calls
-from ingress.webrtc.peer import Peer
 from tests.ingress.line import recorded
-from tests.ingress.server import Client, serving
-from tests.ingress.webrtc.echo import Echo, echoing
-from tests.ingress.webrtc.peer import Caller
+from tests.ingress.server import serving
+from tests.ingress.webrtc.echo import echoing
+from tests.ingress.webrtc.peer import Caller, until, url
 from tests.ingress.webrtc.test_offer import OFFER
 from tests.ingress.webrtc.test_ports import free_range
 
 SDP = {"Content-Type": "application/sdp"}
 SPEECH = recorded()
-
-
-async def until(met: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
-        while not met():  # noqa: ASYNC110  what is waited for lies in another thread
-            await asyncio.sleep(0.01)
-
-
-def url(client: Client) -> str:
-    return str(client.base_url)
 
 
 async def test_events_and_sound_go_both_ways():
@@ -175,60 +161,6 @@ async def test_the_public_address_is_in_the_answer(monkeypatch):
         assert found and all(line.split()[4] == "203.0.113.7" for line in found)
 
 
-async def test_who_never_connects_loses_the_place(monkeypatch):
-    monkeypatch.setattr(webrtc_calls, "CONNECT_WITHIN_S", 0.3)
-    app, replica, _ = echoing()
-    with serving(app) as client:
-        answer = client.post("/v1/realtime/calls", content=OFFER, headers=SDP)
-        assert answer.status_code == 201
-        await until(lambda: not replica.admission.active)
-    assert replica.metrics.of("parley_calls_total") == [{"outcome": "failed"}]
-
-
-async def test_who_vanishes_is_noticed(monkeypatch):
-    """No word of farewell: only consent to send runs out (RFC 7675)."""
-    monkeypatch.setattr("aioice.ice.CONSENT_INTERVAL", 0.05)
-    app, replica, calls = echoing()
-    with serving(app) as client:
-        async with Caller(url(client)) as caller:
-            await caller.until(lambda one: one.of("created"))
-            caller.vanish()
-            await until(lambda: not replica.admission.active)
-            assert calls[0].over
-
-
-async def test_a_call_that_crashes_ends_alone():
-    app, replica, _ = echoing()
-    with serving(app) as client:
-        async with Caller(url(client)) as other:
-            async with Caller(url(client)) as caller:
-                caller.send({"type": "crash"})
-                await caller.until(lambda one: one.over)
-            other.send({"type": "still here"})
-            await other.until(lambda one: one.of("still here"))
-        await until(lambda: not replica.admission.active)
-    assert {"outcome": "failed"} in replica.metrics.of("parley_calls_total")
-
-
-async def test_a_call_that_cannot_be_hung_up_ends_alone(monkeypatch):
-    close = Peer.close
-
-    async def fail(self):
-        await close(self)
-        raise RuntimeError("as asked")
-
-    app, replica, _ = echoing()
-    with serving(app) as client:
-        async with Caller(url(client)) as other:
-            monkeypatch.setattr(Peer, "close", fail)
-            async with Caller(url(client)) as caller:
-                await caller.until(lambda one: one.of("created"))
-            await until(lambda: replica.metrics.of("parley_calls_total") == [{"outcome": "failed"}])
-            other.send({"type": "still here"})
-            await other.until(lambda one: one.of("still here"))
-        await until(lambda: not replica.admission.active)
-
-
 async def test_a_client_secret_opens_no_other_agent():
     secret = ClientSecrets(("k1",)).issue({"model": "default"}, 4_000_000_000)
     headers = SDP | {"Authorization": f"Bearer {secret}"}
@@ -237,74 +169,3 @@ async def test_a_client_secret_opens_no_other_agent():
         begun = client.post("/v1/realtime/calls?model=loud", content=OFFER, headers=headers)
         client.post(f"{begun.headers['location']}/hangup", headers=headers)
     assert [call.model for call in calls] == ["default"]
-
-
-async def test_calls_leave_nothing_behind():
-    """Neither here nor at the caller's end, which is the same process in a test."""
-    app, replica, _ = echoing()
-    process = psutil.Process()
-    with serving(app) as client:
-        before = len(process.net_connections("udp"))
-        for _ in range(3):
-            async with Caller(url(client)) as caller:
-                await caller.until(lambda one: one.of("created") and len(one.heard) > 3)
-                assert len(process.net_connections("udp")) > before
-            await until(lambda: not replica.admission.active)
-        assert len(process.net_connections("udp")) == before
-        assert not [one for one in threading.enumerate() if one.name == "audio-decoder"]
-    assert len(replica.metrics.of("parley_calls_total")) == 3
-
-
-async def test_who_leaves_before_the_answer_holds_no_place(monkeypatch):
-    """The guard cancels a request whose client has gone."""
-    asked = asyncio.Event()
-
-    async def answer(*_: object) -> str:
-        asked.set()
-        await asyncio.Event().wait()
-        return ""
-
-    monkeypatch.setattr(Peer, "answer", answer)
-    _, replica, _ = echoing()
-    calls = webrtc_calls.WebRtcCalls(replica, lambda *_: Echo("", {}))
-    async with calls.open():
-        request = asyncio.create_task(calls.begin(OFFER, "", ()))
-        await asked.wait()
-        assert replica.admission.active == 1
-        request.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await request
-        assert replica.admission.active == 0
-
-
-async def test_the_request_goes_on_until_the_call_is_over():
-    """What Serve counts: see `ingress.webrtc.routes`. Its client may leave."""
-    app, replica, _ = echoing()
-    under_way = 0
-
-    async def counting(scope, receive, send):
-        nonlocal under_way
-        counts = scope["type"] == "http"
-        under_way += counts
-        try:
-            await app(scope, receive, send)
-        finally:
-            under_way -= counts
-
-    with serving(counting) as client:
-        async with Caller(url(client)) as caller:
-            caller.send({"type": "hello"})
-            await caller.until(lambda one: one.of("hello"))
-            assert under_way == 1
-        await until(lambda: not under_way)
-        assert not replica.admission.active
-
-
-async def test_a_server_that_stops_ends_its_calls():
-    app, replica, _ = echoing()
-    with serving(app) as client:
-        caller = await Caller(url(client)).__aenter__()
-        replica.admission.end_all("the server stops")
-        await caller.until(lambda one: one.over)
-    await caller.hang_up()
-    assert not replica.admission.active
