@@ -38,7 +38,9 @@ def sessions() -> set[Path]:
 
 def heads_of(stack: Stack) -> list[psutil.Process]:
     """The process that knows of all others, as Ray starts it first."""
-    return [one for one in stack.processes() if title_of(one).split()[0].endswith("gcs_server")]
+    return [
+        one for one in stack.processes() if title_of(one).partition(" ")[0].endswith("gcs_server")
+    ]
 
 
 def stops_cleanly(stack: Stack, number: int) -> None:
